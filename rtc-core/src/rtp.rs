@@ -1,0 +1,198 @@
+//! RTP packets: a checked view over one buffer, a builder, in-place rewriting and header extensions (RFC 3550, RFC 8285).
+
+use bytes::{Bytes, BytesMut};
+
+use crate::{Malformed, PayloadType, RtpTime, SeqNum, Ssrc};
+
+mod build;
+#[cfg(feature = "rtp")]
+mod convert;
+mod element;
+pub mod extension;
+mod layout;
+mod rewrite;
+
+pub use build::RtpBuilder;
+pub use element::Elements;
+use layout::Layout;
+pub use rewrite::HeaderMut;
+
+/// An RTP packet: a checked view over one [`Bytes`] (RFC 3550 §5.1).
+///
+/// The fixed fields are read once; CSRCs, extensions and payload are ranges of the buffer, never copied. Cloning shares the
+/// buffer, and so does [`payload_bytes`](Self::payload_bytes).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RtpPacket {
+    bytes: Bytes,
+    layout: Layout,
+    marker: bool,
+    payload_type: PayloadType,
+    seq: SeqNum,
+    timestamp: RtpTime,
+    ssrc: Ssrc,
+}
+
+impl RtpPacket {
+    /// Checks that `bytes` are one whole RTP packet.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the version is not 2, or CSRCs, extension or padding reach beyond the end.
+    pub fn parse(bytes: Bytes) -> Result<Self, Malformed> {
+        let layout = Layout::parse(&bytes)?;
+        Ok(Self::from_checked(bytes, layout))
+    }
+
+    /// Starts a packet with the four fields every packet has.
+    #[must_use]
+    pub fn builder<'a>(payload_type: PayloadType, seq: SeqNum, timestamp: RtpTime, ssrc: Ssrc) -> RtpBuilder<'a> {
+        RtpBuilder::new(payload_type, seq, timestamp, ssrc)
+    }
+
+    /// Changes header fields or extension values, in place if nobody shares the buffer, else in one copy of it.
+    ///
+    /// ```
+    /// use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+    ///
+    /// # fn main() -> Result<(), rtc_core::ConfigError> {
+    /// let original = RtpPacket::builder(PayloadType::new(96), SeqNum(7), RtpTime(0), Ssrc(1)).build(b"media")?;
+    /// let mut forwarded = original.clone();
+    /// forwarded.rewrite(|header| header.set_ssrc(Ssrc(2)));
+    /// assert_eq!((original.ssrc(), forwarded.ssrc()), (Ssrc(1), Ssrc(2)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rewrite(&mut self, edit: impl FnOnce(&mut HeaderMut<'_>)) {
+        let bytes = core::mem::take(&mut self.bytes);
+        let mut unique = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        edit(&mut HeaderMut::from_checked(&mut unique, self.layout));
+        *self = Self::from_checked(unique.freeze(), self.layout);
+    }
+
+    /// A builder holding this packet's fixed fields, CSRCs and padding, but none of its extensions.
+    #[must_use]
+    pub fn to_builder<'a>(&self) -> RtpBuilder<'a> {
+        RtpBuilder::new(self.payload_type, self.seq, self.timestamp, self.ssrc)
+            .marker(self.marker)
+            .copy_csrcs(self.csrcs())
+            .padding(self.layout.padding)
+    }
+
+    /// The whole packet as it is on the wire.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The whole packet as it is on the wire, given away.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The marker bit, whose meaning the payload format defines.
+    #[must_use]
+    pub const fn marker(&self) -> bool {
+        self.marker
+    }
+
+    /// The payload type.
+    #[must_use]
+    pub const fn payload_type(&self) -> PayloadType {
+        self.payload_type
+    }
+
+    /// The sequence number.
+    #[must_use]
+    pub const fn seq(&self) -> SeqNum {
+        self.seq
+    }
+
+    /// The timestamp, in ticks of the payload type's clock.
+    #[must_use]
+    pub const fn timestamp(&self) -> RtpTime {
+        self.timestamp
+    }
+
+    /// The synchronization source.
+    #[must_use]
+    pub const fn ssrc(&self) -> Ssrc {
+        self.ssrc
+    }
+
+    /// The contributing sources, 15 at most.
+    pub fn csrcs(&self) -> impl ExactSizeIterator<Item = Ssrc> + '_ {
+        self.bytes[layout::FIXED_LEN..self.layout.csrcs_end()]
+            .chunks_exact(4)
+            .map(|word| Ssrc(u32::from_be_bytes([word[0], word[1], word[2], word[3]])))
+    }
+
+    /// The payload, without padding.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[self.layout.payload(self.bytes.len())]
+    }
+
+    /// The payload, without padding, sharing this packet's buffer.
+    #[must_use]
+    pub fn payload_bytes(&self) -> Bytes {
+        self.bytes.slice(self.layout.payload(self.bytes.len()))
+    }
+
+    /// Bytes of header: fixed fields, CSRCs and extension.
+    #[must_use]
+    pub const fn header_len(&self) -> usize {
+        self.layout.header_len
+    }
+
+    /// Bytes of padding at the end, the count byte included.
+    #[must_use]
+    pub const fn padding_len(&self) -> u8 {
+        self.layout.padding
+    }
+
+    /// The 16 profile-defined bits and the data of the header extension, of whatever kind it is.
+    #[must_use]
+    pub fn raw_extension(&self) -> Option<(u16, &[u8])> {
+        let block = self.layout.extension?;
+        Some((block.profile, &self.bytes[block.start..self.layout.header_len]))
+    }
+
+    /// The RFC 8285 header extension elements, identifier and value, in wire order.
+    ///
+    /// Ends before the first element that reaches beyond the extension.
+    #[must_use]
+    pub fn extensions(&self) -> Elements<'_> {
+        match self.raw_extension() {
+            Some((profile, data)) => Elements::new(profile, data),
+            None => Elements::default(),
+        }
+    }
+
+    /// The value of the first extension element with this identifier.
+    #[must_use]
+    pub fn extension(&self, id: u8) -> Option<&[u8]> {
+        self.extensions().find(|(found, _)| *found == id).map(|(_, value)| value)
+    }
+
+    fn from_checked(bytes: Bytes, layout: Layout) -> Self {
+        let (marker, payload_type) = (bytes[1] & 0x80 != 0, PayloadType::new(bytes[1]));
+        let seq = SeqNum(u16::from_be_bytes([bytes[2], bytes[3]]));
+        let timestamp = RtpTime(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
+        let ssrc = Ssrc(u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]));
+        Self { bytes, layout, marker, payload_type, seq, timestamp, ssrc }
+    }
+}
+
+impl TryFrom<Bytes> for RtpPacket {
+    type Error = Malformed;
+
+    fn try_from(bytes: Bytes) -> Result<Self, Malformed> {
+        Self::parse(bytes)
+    }
+}
+
+impl AsRef<[u8]> for RtpPacket {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
