@@ -3,4 +3,5 @@
 //! Same seed, same run, on every machine. This module is outside semver.
 
 pub mod clock;
+pub mod naive;
 pub mod rng;
