@@ -1,1 +1,2 @@
-//! Compositions.
+//! x
+pub mod wav;

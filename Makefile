@@ -1,0 +1,44 @@
+# Two commands for a stranger: `make demo` and `make test`. Each installs what is missing first.
+
+CARGO ?= cargo
+# Features with more than the default set, tested together; each alone is checked by `make features`.
+ALL := --workspace --all-features
+
+.PHONY: demo test setup lint features docs bench bench-smoke clean
+
+## demo: a voice call through a network that loses 30 % of its packets; see out/call/report.html
+demo: setup
+	$(CARGO) run --release --quiet -p rtc-examples --bin call -- --net 30%-loss
+
+## test: every test of the workspace
+test: setup
+	$(CARGO) test $(ALL)
+
+## setup: install cmake (for the bundled libopus) where it is missing
+setup:
+	@sh .ci/setup
+
+## lint: formatting, clippy, and each crate alone with each of its features
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+
+## features: every library crate builds alone, bare and with each feature
+features: setup
+	sh .ci/features
+
+## docs: rustdoc without a warning
+docs: setup
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps
+
+## bench: criterion benches
+bench: setup
+	$(CARGO) bench -p rtc-benches
+
+## bench-smoke: every bench runs once
+bench-smoke: setup
+	$(CARGO) bench -p rtc-benches -- --test
+
+clean:
+	$(CARGO) clean
+	rm -rf out
