@@ -75,10 +75,8 @@ impl Chart {
     #[must_use]
     pub fn to_svg(&self) -> String {
         let scale = Scale::of(self);
-        let mut svg = format!(
-            r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#,
-            escape(&self.title)
-        );
+        let mut svg =
+            format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, escape(&self.title));
         self.draw_axes(&scale, &mut svg);
         for series in &self.series {
             self.draw_series(&scale, series, &mut svg);
@@ -119,11 +117,7 @@ impl Chart {
                 short(second)
             );
         }
-        let _ = write!(
-            svg,
-            r#"<text class="unit" x="{LEFT}" y="{TOP}" dx="4" dy="6">{}</text>"#,
-            escape(self.unit)
-        );
+        let _ = write!(svg, r#"<text class="unit" x="{LEFT}" y="{TOP}" dx="4" dy="6">{}</text>"#, escape(self.unit));
     }
 
     fn draw_series(&self, scale: &Scale, series: &Series, svg: &mut String) {
