@@ -10,7 +10,7 @@ pub trait BandwidthEstimator: Send {
     /// Takes note of a packet that left.
     fn on_sent(&mut self, packet: SentPacket);
 
-    /// Takes the fate of packets, ordered by [`PacketResult::id`], each reported once or again as received after lost.
+    /// Takes the fate of packets, ordered by [`SentPacket::id`], each reported once or again as received after lost.
     fn on_feedback(&mut self, now: Instant, results: &[PacketResult]);
 
     /// Takes a measured round-trip time.
