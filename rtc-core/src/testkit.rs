@@ -5,3 +5,4 @@
 pub mod clock;
 pub mod naive;
 pub mod rng;
+pub mod trace;

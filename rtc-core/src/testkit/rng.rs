@@ -7,6 +7,8 @@
 
 mod math;
 
+pub(crate) use math::exp;
+
 /// A small deterministic generator. Not for secrets.
 ///
 /// ```

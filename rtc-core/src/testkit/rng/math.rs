@@ -1,4 +1,4 @@
-//! Logarithm from exact operations only, so that it gives the same bits on every machine.
+//! Logarithm and exponential from exact operations only, so that they give the same bits on every machine.
 
 use core::f64::consts::{LN_2, SQRT_2};
 
@@ -18,6 +18,18 @@ pub(crate) fn ln(x: f64) -> f64 {
     f64::from(exponent) * LN_2 + 2.0 * s * series
 }
 
+/// e^x for |x| up to 700, to within a few units in the last place; beyond that the value at the limit.
+pub(crate) fn exp(x: f64) -> f64 {
+    let x = x.clamp(-700.0, 700.0);
+    // x = k ln 2 + r with |r| <= ln 2 / 2, where r^15 / 15! is below the last place.
+    let k = (x / LN_2).round();
+    let r = x - k * LN_2;
+    let series = (1..=15).rev().fold(1.0, |sum, n| 1.0 + sum * r / f64::from(n));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 12..=2034 by the clamp above")]
+    let exponent = (1023.0 + k) as u64;
+    series * f64::from_bits(exponent << 52)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,7 +39,10 @@ mod tests {
         for k in 1..20_000 {
             let x = f64::from(k) * 0.013;
             assert!((ln(x) - x.ln()).abs() <= 4e-16 * x.ln().abs().max(1.0), "ln {x}");
+            let y = f64::from(k - 10_000) * 0.007;
+            assert!((exp(y) / y.exp() - 1.0).abs() < 4e-14, "exp {y}");
         }
         assert_eq!(ln(1.0), 0.0);
+        assert_eq!(exp(0.0), 1.0);
     }
 }
