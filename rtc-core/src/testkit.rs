@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod naive;
+pub mod netem;
 pub mod rng;
 pub mod trace;
