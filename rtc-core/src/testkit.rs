@@ -3,6 +3,7 @@
 //! Same seed, same run, on every machine. This module is outside semver.
 
 pub mod clock;
+pub mod laws;
 pub mod naive;
 pub mod netem;
 pub mod rng;
