@@ -14,6 +14,7 @@ mod rewrite;
 
 pub use build::RtpBuilder;
 pub use element::Elements;
+use extension::HeaderExtension;
 use layout::Layout;
 pub use rewrite::HeaderMut;
 
@@ -172,6 +173,22 @@ impl RtpPacket {
     #[must_use]
     pub fn extension(&self, id: u8) -> Option<&[u8]> {
         self.extensions().find(|(found, _)| *found == id).map(|(_, value)| value)
+    }
+
+    /// The meaning of the first extension element with this identifier; `None` if there is no such element.
+    ///
+    /// ```
+    /// # use rtc_core::rtp::extension::AbsSendTime;
+    /// # fn send_time(packet: &rtc_core::RtpPacket) -> Option<AbsSendTime> {
+    /// packet.read::<AbsSendTime>(2)?.ok()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Malformed`] if the element's value cannot have this meaning.
+    #[must_use]
+    pub fn read<'a, E: HeaderExtension<'a>>(&'a self, id: u8) -> Option<Result<E, Malformed>> {
+        self.extension(id).map(E::parse)
     }
 
     fn from_checked(bytes: Bytes, layout: Layout) -> Self {

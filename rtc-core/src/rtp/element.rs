@@ -7,7 +7,7 @@ pub(super) const TWO_BYTE: u16 = 0x1000;
 
 /// Iterator over RFC 8285 header extension elements: identifier (1-14 or 1-255) and value.
 ///
-/// Skips padding, ends at identifier 15 of the one-byte form, and before an element that reaches beyond the data.
+/// Skips padding, ends at identifiers 0 and 15 of the one-byte form, and before an element that reaches beyond the data.
 #[derive(Debug, Clone, Default)]
 pub struct Elements<'a> {
     data: &'a [u8],
@@ -29,6 +29,8 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+impl core::iter::FusedIterator for Elements<'_> {}
+
 /// The walk over elements, apart from the data, so that reading and rewriting share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ElementRanges {
@@ -38,7 +40,7 @@ pub(super) struct ElementRanges {
 
 #[derive(Debug, Clone, Copy, Default)]
 enum Form {
-    /// Not an RFC 8285 extension: no elements.
+    /// Of another profile (RFC 3550 §5.3.1): no elements.
     #[default]
     Other,
     OneByte,
@@ -56,28 +58,24 @@ impl ElementRanges {
     }
 
     pub(super) fn next_in(&mut self, data: &[u8]) -> Option<(u8, Range<usize>)> {
-        loop {
-            // Padding bytes are zero in both forms (RFC 8285 §4.1.1).
-            while *data.get(self.at)? == 0 {
-                self.at += 1;
-            }
-            let head = data[self.at];
-            let (id, start, len) = match self.form {
-                Form::Other => return None,
-                // Four bits of id, four of length minus one; id 15 ends the list (§4.2).
-                Form::OneByte if head >> 4 == 15 => return None,
-                Form::OneByte => (head >> 4, self.at + 1, usize::from(head & 0x0f) + 1),
-                Form::TwoByte => (head, self.at + 2, usize::from(*data.get(self.at + 1)?)),
-            };
-            let range = start..start + len;
-            if range.end > data.len() {
-                return None;
-            }
-            self.at = range.end;
-            // A one-byte element with id 0 and a length is neither padding nor valid: skipped.
-            if id != 0 {
-                return Some((id, range));
-            }
+        // Padding bytes are zero in both forms, between elements and at the end (§4.1.2).
+        while *data.get(self.at)? == 0 {
+            self.at += 1;
         }
+        let head = data[self.at];
+        let (id, start, len) = match self.form {
+            Form::Other => return None,
+            // Four bits of id, four of length minus one (§4.2).
+            Form::OneByte => (head >> 4, self.at + 1, usize::from(head & 0x0f) + 1),
+            Form::TwoByte => (head, self.at + 2, usize::from(*data.get(self.at + 1)?)),
+        };
+        // Id 0 with a length (§4.1.2) and id 15 of the one-byte form (§4.2) end the list, whatever follows.
+        let ends_list = matches!((self.form, id), (Form::OneByte, 0 | 15));
+        if ends_list || start + len > data.len() {
+            self.at = data.len();
+            return None;
+        }
+        self.at = start + len;
+        Some((id, start..self.at))
     }
 }

@@ -1,6 +1,7 @@
 use crate::{Malformed, PayloadType, RtpTime, SeqNum, Ssrc};
 
 use super::element::ElementRanges;
+use super::extension::HeaderExtension;
 use super::layout::Layout;
 
 /// In-place access to the header of an RTP packet in a mutable buffer.
@@ -73,5 +74,10 @@ impl<'a> HeaderMut<'a> {
             }
             _ => false,
         }
+    }
+
+    /// Overwrites the meaning of extension element `id`; false, and nothing changed, if there is none of the same length.
+    pub fn write<'e, E: HeaderExtension<'e>>(&mut self, id: u8, extension: &E) -> bool {
+        self.set_extension(id, extension.to_value().as_ref())
     }
 }
