@@ -69,6 +69,44 @@ impl RtpPacket {
         *self = Self::from_checked(unique.freeze(), self.layout);
     }
 
+    /// A packet with this one's header, its CSRCs and extension byte for byte, around another payload and without padding,
+    /// in the spare room of `pool`. The payload is the concatenation of `parts`; `edit` may change the header.
+    ///
+    /// This is what wraps and unwraps packets that travel inside others (RFC 2198, RFC 4588).
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+    ///
+    /// # fn main() -> Result<(), rtc_core::ConfigError> {
+    /// let media = RtpPacket::builder(PayloadType::new(96), SeqNum(7), RtpTime(0), Ssrc(1))
+    ///     .extensions(&[(3, b"x")])
+    ///     .padding(4)
+    ///     .build(b"media")?;
+    /// let wrapped = media.repack_in(&mut BytesMut::new(), &[&[0, 7], media.payload()], |header| {
+    ///     header.set_ssrc(Ssrc(2));
+    /// });
+    /// assert_eq!((wrapped.ssrc(), wrapped.extension(3), wrapped.padding_len()), (Ssrc(2), Some(&b"x"[..]), 0));
+    /// assert_eq!(wrapped.payload(), b"\0\x07media");
+    /// assert_eq!(RtpPacket::parse(wrapped.as_bytes().clone()), Ok(wrapped));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn repack_in(&self, pool: &mut BytesMut, parts: &[&[u8]], edit: impl FnOnce(&mut HeaderMut<'_>)) -> Self {
+        let layout = Layout { padding: 0, ..self.layout };
+        pool.clear();
+        pool.reserve(layout.header_len + parts.iter().map(|part| part.len()).sum::<usize>());
+        pool.extend_from_slice(&self.bytes[..layout.header_len]);
+        pool[0] &= !layout::PADDING_BIT;
+        for part in parts {
+            pool.extend_from_slice(part);
+        }
+        let mut bytes = pool.split();
+        edit(&mut HeaderMut::from_checked(&mut bytes, layout));
+        Self::from_checked(bytes.freeze(), layout)
+    }
+
     /// A builder holding this packet's fixed fields, CSRCs and padding, but none of its extensions.
     #[must_use]
     pub fn to_builder<'a>(&self) -> RtpBuilder<'a> {

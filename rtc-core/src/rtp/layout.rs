@@ -4,6 +4,8 @@ use crate::{Fault, Malformed};
 
 /// Bytes of the fixed header (RFC 3550 §5.1).
 pub(super) const FIXED_LEN: usize = 12;
+/// In the first byte: whether padding follows the payload.
+pub(super) const PADDING_BIT: u8 = 0x20;
 
 /// Where the parts of a packet lie, once checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Layout {
             return Err(fault(Fault::Truncated));
         }
         let mut padding = 0;
-        if bytes[0] & 0x20 != 0 {
+        if bytes[0] & PADDING_BIT != 0 {
             padding = bytes[bytes.len() - 1];
             if padding == 0 || usize::from(padding) > bytes.len() - header_len {
                 return Err(fault(Fault::Padding));
