@@ -1,2 +1,9 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+mod continuity;
+
+pub mod red;
+
+/// Bytes a pool of new packets starts with: some 20 of the largest. It is used again once they are gone.
+const POOL_LEN: usize = 1 << 15;

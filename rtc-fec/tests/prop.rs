@@ -1,0 +1,9 @@
+//! Properties: arbitrary input, naive models, accounts that balance.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/packets.rs"]
+mod packets;
+
+#[path = "prop/red.rs"]
+mod red;

@@ -1,0 +1,9 @@
+//! One test per clause of the RFCs.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/packets.rs"]
+mod packets;
+
+#[path = "rfc/rfc2198.rs"]
+mod rfc2198;
