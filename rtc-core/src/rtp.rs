@@ -13,6 +13,8 @@ mod layout;
 mod rewrite;
 
 pub use build::RtpBuilder;
+#[cfg(feature = "rtp")]
+pub use convert::ConvertError;
 pub use element::Elements;
 use extension::HeaderExtension;
 use layout::Layout;
