@@ -1,0 +1,245 @@
+//! What loss means: congestion, or a path that loses at random.
+//!
+//! Loss with a queue is congestion, which the delay already answers. Loss without a queue is either random or the work of a
+//! policer or a very short buffer, and what tells these apart is an experiment: lower the rate once to what was delivered. If
+//! the loss goes away, the rate caused it and stays lowered; if it does not, it is random and the rate is restored.
+
+use core::time::Duration;
+
+use rtc_core::time::Instant;
+
+use crate::config::LossConfig;
+
+/// An observation spans this much sending time...
+const OBSERVATION: Duration = Duration::from_millis(250);
+/// ... and has this many packets, or spans [`MAX_OBSERVATION`].
+const OBSERVATION_PACKETS: u32 = 20;
+const MAX_OBSERVATION: Duration = Duration::from_secs(2);
+/// Observations averaged into the reported loss: five seconds where packets are dense.
+const WINDOW: usize = 20;
+/// Observations the decision to test, and its verdict, rest on: half a second.
+const DECISION: usize = 2;
+/// Standard deviations by which loss must exceed what is known to be random.
+const SIGNIFICANCE: f64 = 2.5;
+/// Share of the suspicious loss that must persist at the lower rate for it to be random.
+const PERSISTENT: f64 = 0.5;
+/// A test lowers the rate no further than to this.
+const MAX_CUT: f64 = 0.5;
+/// An observation with this much loss is an outage, which says nothing about random loss.
+const OUTAGE: f64 = 0.9;
+/// Weight of an unsuspicious observation in what is known to be random.
+const INHERENT_GAIN: f64 = 0.1;
+/// A limit doubles its hold time at most to this multiple.
+const MAX_HOLD: u32 = 8;
+
+/// What a new observation led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The rate is lowered to see whether that helps.
+    Testing,
+    /// It did: the limit stays.
+    Congestion,
+    /// It did not: the limit is gone.
+    Random,
+}
+
+#[derive(Debug)]
+pub(crate) struct Loss {
+    config: LossConfig,
+    open: Observation,
+    closed: [Observation; WINDOW],
+    next: usize,
+    /// Loss known to be random, as a fraction.
+    inherent: f64,
+    phase: Phase,
+    hold: u32,
+}
+
+/// Packets sent in a span of time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Observation {
+    span: Option<(Instant, Instant)>,
+    packets: u32,
+    lost: u32,
+    /// Some of them met a queue: loss here is not taken for random.
+    queued: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Loss is what it is known to be.
+    Quiet,
+    /// The rate was lowered; packets sent from `since` on show whether the loss of `before` persists.
+    Testing { limit: f64, before: f64, since: Instant, sample: Observation },
+    /// Loss limits the rate.
+    Limited { limit: f64, grown: Instant, hold_until: Instant },
+}
+
+impl Loss {
+    pub(crate) fn new(config: LossConfig) -> Self {
+        Self {
+            config,
+            open: Observation::default(),
+            closed: [Observation::default(); WINDOW],
+            next: 0,
+            inherent: 0.0,
+            phase: Phase::Quiet,
+            hold: 1,
+        }
+    }
+
+    /// Takes the fate of a packet; `queued` if there is more queue than congestion control aims at.
+    pub(crate) fn push(&mut self, sent: Instant, lost: bool, queued: bool) {
+        self.open.add(sent, lost, queued);
+        if let Phase::Testing { since, sample, .. } = &mut self.phase
+            && sent >= *since
+        {
+            sample.add(sent, lost, queued);
+        }
+    }
+
+    /// A packet taken for lost arrived.
+    pub(crate) fn recover(&mut self) {
+        let last = (self.next + WINDOW - 1) % WINDOW;
+        for observation in [&mut self.open, &mut self.closed[last]] {
+            if observation.lost > 0 {
+                observation.lost -= 1;
+                break;
+            }
+        }
+        if let Phase::Testing { sample, .. } = &mut self.phase {
+            sample.lost = sample.lost.saturating_sub(1);
+        }
+    }
+
+    /// Draws conclusions; `rate` is what is being sent and `allowed` what the delay allows, in b/s.
+    pub(crate) fn update(&mut self, now: Instant, rate: f64, allowed: f64) -> Option<Verdict> {
+        if let Phase::Testing { before, sample, .. } = self.phase {
+            self.close();
+            return self.judge(now, before, sample);
+        }
+        self.grow(now, allowed);
+        if !self.close() {
+            return None;
+        }
+        let recent = self.recent(DECISION);
+        if recent.queued || recent.packets < OBSERVATION_PACKETS {
+            return None;
+        }
+        let loss = recent.fraction();
+        let excess = loss - self.inherent;
+        let deviation = (self.inherent.max(0.01) / f64::from(recent.packets)).sqrt();
+        if excess > self.config.margin.max(SIGNIFICANCE * deviation) {
+            let cut = if loss > self.config.max_random { MAX_CUT } else { (1.0 - excess).max(MAX_CUT) };
+            let sample = Observation::default();
+            self.phase = Phase::Testing { limit: rate * cut, before: loss, since: now, sample };
+            return Some(Verdict::Testing);
+        }
+        if loss < OUTAGE {
+            self.inherent += INHERENT_GAIN * (loss - self.inherent);
+        }
+        None
+    }
+
+    /// What loss allows, in b/s.
+    pub(crate) const fn limit(&self) -> Option<f64> {
+        match self.phase {
+            Phase::Quiet => None,
+            Phase::Testing { limit, .. } | Phase::Limited { limit, .. } => Some(limit),
+        }
+    }
+
+    /// Fraction of packets lost of late.
+    pub(crate) fn fraction(&self) -> f64 {
+        self.recent(WINDOW).fraction()
+    }
+
+    /// Fraction of packets lost of late without a queue.
+    pub(crate) fn random(&self) -> f64 {
+        let mut sum = Observation::default();
+        for observation in self.closed.iter().filter(|one| !one.queued && one.fraction() < OUTAGE) {
+            sum.merge(observation);
+        }
+        sum.fraction()
+    }
+
+    fn judge(&mut self, now: Instant, before: f64, sample: Observation) -> Option<Verdict> {
+        let span = sample.duration();
+        let enough = sample.packets >= 2 * OBSERVATION_PACKETS && span >= 2 * OBSERVATION;
+        if !enough && span < MAX_OBSERVATION {
+            return None;
+        }
+        let loss = sample.fraction();
+        let limit = self.limit()?;
+        let persists = loss - self.inherent > PERSISTENT * (before - self.inherent);
+        if persists && loss <= self.config.max_random {
+            self.inherent = loss;
+            self.hold = 1;
+            self.phase = Phase::Quiet;
+            return Some(Verdict::Random);
+        }
+        let hold_until = now + self.config.hold * self.hold;
+        self.hold = (2 * self.hold).min(MAX_HOLD);
+        self.phase = Phase::Limited { limit, grown: hold_until, hold_until };
+        Some(Verdict::Congestion)
+    }
+
+    /// A limit that was kept long enough grows, and ends when it limits no more.
+    fn grow(&mut self, now: Instant, allowed: f64) {
+        let Phase::Limited { limit, grown, hold_until } = &mut self.phase else { return };
+        if now <= *hold_until {
+            return;
+        }
+        let elapsed = (now - *grown).as_secs_f64().min(1.0);
+        *grown = now;
+        *limit *= 1.0 + (self.config.growth - 1.0) * elapsed;
+        if *limit > allowed {
+            self.phase = Phase::Quiet;
+            self.hold = 1;
+        }
+    }
+
+    /// Closes the open observation if it is complete.
+    fn close(&mut self) -> bool {
+        let span = self.open.duration();
+        let full = span >= OBSERVATION && self.open.packets >= OBSERVATION_PACKETS;
+        let complete = full || span >= MAX_OBSERVATION;
+        if complete {
+            self.closed[self.next] = core::mem::take(&mut self.open);
+            self.next = (self.next + 1) % WINDOW;
+        }
+        complete
+    }
+
+    fn recent(&self, count: usize) -> Observation {
+        let mut sum = Observation::default();
+        for back in 1..=count.min(WINDOW) {
+            sum.merge(&self.closed[(self.next + WINDOW - back) % WINDOW]);
+        }
+        sum
+    }
+}
+
+impl Observation {
+    fn add(&mut self, sent: Instant, lost: bool, queued: bool) {
+        let (first, last) = self.span.unwrap_or((sent, sent));
+        self.span = Some((first.min(sent), last.max(sent)));
+        self.packets = self.packets.saturating_add(1);
+        self.lost = self.lost.saturating_add(u32::from(lost));
+        self.queued |= queued;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.packets = self.packets.saturating_add(other.packets);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.queued |= other.queued;
+    }
+
+    fn duration(&self) -> Duration {
+        self.span.map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+
+    fn fraction(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.packets.max(1))
+    }
+}
