@@ -1,0 +1,130 @@
+use bytes::{Bytes, BytesMut};
+use rtc_core::time::NtpTime;
+use rtc_core::{ConfigError, Malformed, RtpTime, Ssrc};
+use rtcp::reception_report::ReceptionReport;
+
+use super::{MAX_COUNT, Raw, marshal, unmarshal};
+
+/// A sender report (RFC 3550 §6.4.1). Profile-specific extensions are not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderReport {
+    /// The source the report is from.
+    pub ssrc: Ssrc,
+    /// Wall-clock time of the report.
+    pub ntp: NtpTime,
+    /// The same moment on the source's media clock.
+    pub rtp_time: RtpTime,
+    /// RTP packets sent so far.
+    pub packets: u32,
+    /// Payload bytes sent so far, without headers and padding.
+    pub octets: u32,
+    /// What the source heard, 31 blocks at most.
+    pub blocks: Vec<ReportBlock>,
+}
+
+/// A receiver report (RFC 3550 §6.4.2). Profile-specific extensions are not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverReport {
+    /// The source the report is from.
+    pub ssrc: Ssrc,
+    /// What it heard, 31 blocks at most.
+    pub blocks: Vec<ReportBlock>,
+}
+
+/// How well a source is received (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportBlock {
+    /// The source reported on.
+    pub ssrc: Ssrc,
+    /// Packets lost since the report before, in 256ths of those expected.
+    pub fraction_lost: u8,
+    /// Packets lost since the beginning, 24 bits signed: negative if duplicates outnumber losses.
+    pub lost: i32,
+    /// Highest sequence number received, with the count of cycles in the high 16 bits.
+    pub highest_seq: u32,
+    /// Interarrival jitter in ticks of the media clock.
+    pub jitter: u32,
+    /// Short form of the last sender report's wall-clock time, zero if there was none.
+    pub last_sr: u32,
+    /// Time from that report's arrival to this block, in 65536ths of a second.
+    pub delay_since_last_sr: u32,
+}
+
+impl SenderReport {
+    pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
+        let report: rtcp::sender_report::SenderReport = unmarshal(raw, "RTCP SR")?;
+        Ok(Self {
+            ssrc: Ssrc(report.ssrc),
+            ntp: NtpTime::from_bits(report.ntp_time),
+            rtp_time: RtpTime(report.rtp_time),
+            packets: report.packet_count,
+            octets: report.octet_count,
+            blocks: report.reports.iter().map(ReportBlock::from_wire).collect(),
+        })
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) -> Result<(), ConfigError> {
+        check_blocks(&self.blocks)?;
+        let report = rtcp::sender_report::SenderReport {
+            ssrc: self.ssrc.0,
+            ntp_time: self.ntp.to_bits(),
+            rtp_time: self.rtp_time.0,
+            packet_count: self.packets,
+            octet_count: self.octets,
+            reports: self.blocks.iter().copied().map(ReportBlock::to_wire).collect(),
+            profile_extensions: Bytes::new(),
+        };
+        marshal(&report, out)
+    }
+}
+
+impl ReceiverReport {
+    pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
+        let report: rtcp::receiver_report::ReceiverReport = unmarshal(raw, "RTCP RR")?;
+        Ok(Self { ssrc: Ssrc(report.ssrc), blocks: report.reports.iter().map(ReportBlock::from_wire).collect() })
+    }
+
+    pub(super) fn write(&self, out: &mut BytesMut) -> Result<(), ConfigError> {
+        check_blocks(&self.blocks)?;
+        let report = rtcp::receiver_report::ReceiverReport {
+            ssrc: self.ssrc.0,
+            reports: self.blocks.iter().copied().map(ReportBlock::to_wire).collect(),
+            profile_extensions: Bytes::new(),
+        };
+        marshal(&report, out)
+    }
+}
+
+impl ReportBlock {
+    fn from_wire(report: &ReceptionReport) -> Self {
+        Self {
+            ssrc: Ssrc(report.ssrc),
+            fraction_lost: report.fraction_lost,
+            // The crate hands the 24 bits over as they are; the sign is the topmost of them.
+            lost: (report.total_lost << 8).cast_signed() >> 8,
+            highest_seq: report.last_sequence_number,
+            jitter: report.jitter,
+            last_sr: report.last_sender_report,
+            delay_since_last_sr: report.delay,
+        }
+    }
+
+    fn to_wire(self) -> ReceptionReport {
+        ReceptionReport {
+            ssrc: self.ssrc.0,
+            fraction_lost: self.fraction_lost,
+            total_lost: self.lost.clamp(-0x80_0000, 0x7f_ffff).cast_unsigned() & 0xff_ffff,
+            last_sequence_number: self.highest_seq,
+            jitter: self.jitter,
+            last_sender_report: self.last_sr,
+            delay: self.delay_since_last_sr,
+        }
+    }
+}
+
+fn check_blocks(blocks: &[ReportBlock]) -> Result<(), ConfigError> {
+    if blocks.len() > MAX_COUNT {
+        return Err(ConfigError::new("blocks", "must be 31 at most (RFC 3550 §6.4.1)"));
+    }
+    Ok(())
+}

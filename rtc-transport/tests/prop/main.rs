@@ -1,0 +1,7 @@
+//! Properties that hold for any input.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod feedback;
+mod pacer;
+mod wire;

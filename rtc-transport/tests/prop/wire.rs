@@ -1,0 +1,187 @@
+//! RTCP on the wire.
+
+use bytes::{Bytes, BytesMut};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rtc_core::time::NtpTime;
+use rtc_core::{Bitrate, RtpTime, SeqNum, Ssrc};
+use rtc_transport::rtcp::*;
+
+fn ssrc() -> impl Strategy<Value = Ssrc> {
+    any::<u32>().prop_map(Ssrc)
+}
+
+fn text() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+}
+
+prop_compose! {
+    fn block()(
+        ssrc in ssrc(), fraction_lost: u8, lost in -0x80_0000..0x80_0000, highest_seq: u32, jitter: u32, last_sr: u32,
+        delay_since_last_sr: u32,
+    ) -> ReportBlock {
+        ReportBlock { ssrc, fraction_lost, lost, highest_seq, jitter, last_sr, delay_since_last_sr }
+    }
+}
+
+prop_compose! {
+    fn sender_report()(
+        ssrc in ssrc(), ntp: u64, rtp_time: u32, packets: u32, octets: u32, blocks in vec(block(), 0..4),
+    ) -> SenderReport {
+        SenderReport { ssrc, ntp: NtpTime::from_bits(ntp), rtp_time: RtpTime(rtp_time), packets, octets, blocks }
+    }
+}
+
+fn sdes() -> impl Strategy<Value = Sdes> {
+    let item = (1..=u8::MAX, text()).prop_map(|(kind, text)| SdesItem { kind: SdesType(kind), text });
+    let chunk = (ssrc(), vec(item, 0..4)).prop_map(|(source, items)| SdesChunk { source, items });
+    vec(chunk, 0..4).prop_map(|chunks| Sdes { chunks })
+}
+
+fn nack() -> impl Strategy<Value = Nack> {
+    let pair = (any::<u16>(), any::<u16>()).prop_map(|(first, following)| NackPair { first: SeqNum(first), following });
+    (ssrc(), ssrc(), vec(pair, 0..20)).prop_map(|(sender, media, pairs)| Nack { sender, media, pairs })
+}
+
+fn fir() -> impl Strategy<Value = Fir> {
+    let request = (ssrc(), any::<u8>()).prop_map(|(media, number)| FirRequest { media, number });
+    (ssrc(), vec(request, 0..5)).prop_map(|(sender, requests)| Fir { sender, requests })
+}
+
+/// Rates the wire can say without rounding.
+fn remb() -> impl Strategy<Value = Remb> {
+    (ssrc(), 0..1_u64 << 18, 0..46_u32, vec(ssrc(), 0..5)).prop_map(|(sender, mantissa, exponent, sources)| Remb {
+        sender,
+        bitrate: Bitrate::from_bps(mantissa << exponent),
+        sources,
+    })
+}
+
+/// Packet types this crate does not know.
+fn raw() -> impl Strategy<Value = Raw> {
+    (prop_oneof![Just(204_u8), Just(207), Just(192)], 0..32_u8, 0..10_usize, any::<u8>())
+        .prop_map(|(packet_type, count, words, fill)| Raw { packet_type, count, body: vec![fill; 4 * words].into() })
+}
+
+fn packet() -> impl Strategy<Value = RtcpPacket> {
+    prop_oneof![
+        sender_report().prop_map(RtcpPacket::SenderReport),
+        (ssrc(), vec(block(), 0..4))
+            .prop_map(|(ssrc, blocks)| RtcpPacket::ReceiverReport(ReceiverReport { ssrc, blocks })),
+        sdes().prop_map(RtcpPacket::Sdes),
+        (vec(ssrc(), 0..4), text()).prop_map(|(sources, reason)| RtcpPacket::Bye(Bye { sources, reason })),
+        nack().prop_map(RtcpPacket::Nack),
+        (ssrc(), ssrc()).prop_map(|(sender, media)| RtcpPacket::Pli(Pli { sender, media })),
+        fir().prop_map(RtcpPacket::Fir),
+        remb().prop_map(RtcpPacket::Remb),
+        raw().prop_map(RtcpPacket::Unknown),
+    ]
+}
+
+fn read_all(datagram: &[u8]) -> Option<Vec<RtcpPacket>> {
+    let compound = Compound::parse(Bytes::copy_from_slice(datagram)).ok()?;
+    let packets: Vec<_> = compound.packets().filter_map(Result::ok).collect();
+    for packet in &packets {
+        if let RtcpPacket::TransportFeedback(feedback) = packet {
+            assert_eq!(feedback.statuses().count(), usize::from(feedback.status_count()));
+        }
+    }
+    Some(packets)
+}
+
+/// Bytes framed as packets of the types that are parsed, of any content.
+fn framed() -> impl Strategy<Value = Vec<u8>> {
+    let one =
+        (any::<bool>(), 0..32_u8, 200..208_u8, vec(any::<u8>(), 0..64)).prop_map(|(padded, count, kind, body)| {
+            let words = u8::try_from(body.len() / 4).unwrap();
+            let mut packet = vec![0x80 | u8::from(padded) << 5 | count, kind, 0, words];
+            packet.extend(&body[..4 * usize::from(words)]);
+            packet
+        });
+    vec(one, 1..4).prop_map(|packets| packets.concat())
+}
+
+/// Transport-wide feedback of any content.
+fn framed_feedback() -> impl Strategy<Value = Vec<u8>> {
+    (any::<[u8; 10]>(), prop_oneof![0..40_u16, any::<u16>()], any::<u32>(), vec(any::<u16>(), 0..30)).prop_map(
+        |(head, count, time, rest)| {
+            let mut body = head.to_vec();
+            body.extend(count.to_be_bytes());
+            body.extend(time.to_be_bytes());
+            body.extend(rest.iter().flat_map(|word| word.to_be_bytes()));
+            body.resize(body.len().next_multiple_of(4), 0);
+            let mut packet = vec![0x8f, 205, 0, u8::try_from(body.len() / 4).unwrap()];
+            packet.extend(body);
+            packet
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        read_all(&bytes);
+        prop_assert_eq!(is_rtcp(&bytes), bytes.len() > 1 && bytes[0] & 0xc0 == 0x80 && bytes[1] & 0xe0 == 0xc0);
+    }
+
+    #[test]
+    fn arbitrary_content_never_panics(datagram in prop_oneof![framed(), framed_feedback()]) {
+        read_all(&datagram);
+    }
+
+    #[test]
+    fn what_is_written_is_read(packets in vec(packet(), 1..5)) {
+        let mut out = BytesMut::new();
+        for packet in &packets {
+            packet.write(&mut out).unwrap();
+            prop_assert!(out.len().is_multiple_of(4));
+        }
+        prop_assert!(is_rtcp(&out));
+        prop_assert_eq!(read_all(&out).unwrap(), packets);
+    }
+
+    #[test]
+    fn what_is_read_is_written_and_read_again(datagram in prop_oneof![framed(), framed_feedback()]) {
+        let Some(packets) = read_all(&datagram) else { return Ok(()) };
+        for packet in packets {
+            let mut out = BytesMut::new();
+            if packet.write(&mut out).is_ok() {
+                prop_assert_eq!(read_all(&out).unwrap(), vec![packet]);
+            } else {
+                prop_assert!(out.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_datagram_is_malformed_or_shorter(packets in vec(packet(), 1..4), cut in 1..40_usize) {
+        let mut out = BytesMut::new();
+        for packet in &packets {
+            packet.write(&mut out).unwrap();
+        }
+        let kept = out.len().saturating_sub(cut);
+        if let Some(read) = read_all(&out[..kept]) {
+            prop_assert!(read.len() < packets.len());
+            prop_assert_eq!(&read[..], &packets[..read.len()]);
+        }
+    }
+
+    #[test]
+    fn a_nack_asks_for_what_it_was_given(first: u16, gaps in vec(1..40_u16, 0..60)) {
+        let seqs: Vec<SeqNum> = gaps.iter().scan(SeqNum(first), |seq, gap| { *seq = *seq + *gap; Some(*seq) }).collect();
+        let nack = Nack::new(Ssrc(1), Ssrc(2), seqs.iter().copied());
+        prop_assert_eq!(nack.lost().collect::<Vec<_>>(), seqs);
+        prop_assert!(nack.pairs.windows(2).all(|pairs| pairs[1].first.distance_from(pairs[0].first) > 16));
+    }
+
+    #[test]
+    fn a_rate_is_rounded_down_to_18_bits(bps: u64) {
+        let remb = Remb { sender: Ssrc(1), bitrate: Bitrate::from_bps(bps), sources: Vec::new() };
+        let mut out = BytesMut::new();
+        RtcpPacket::Remb(remb).write(&mut out).unwrap();
+        let read = read_all(&out).unwrap();
+        let [RtcpPacket::Remb(read)] = &read[..] else { panic!("not one REMB: {read:?}") };
+        prop_assert!(read.bitrate.as_bps() <= bps);
+        prop_assert!(bps - read.bitrate.as_bps() <= bps >> 17);
+    }
+}
