@@ -4,7 +4,9 @@
 
 pub mod clock;
 pub mod laws;
+pub mod metrics;
 pub mod naive;
 pub mod netem;
 pub mod rng;
+pub mod signal;
 pub mod trace;

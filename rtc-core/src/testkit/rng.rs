@@ -7,7 +7,7 @@
 
 mod math;
 
-pub(crate) use math::exp;
+pub(crate) use math::{cos_turns, exp, sin_turns};
 
 /// A small deterministic generator. Not for secrets.
 ///

@@ -1,4 +1,4 @@
-//! Logarithm and exponential from exact operations only, so that they give the same bits on every machine.
+//! Logarithm, exponential and sine from exact operations only, so that they give the same bits on every machine.
 
 use core::f64::consts::{LN_2, SQRT_2};
 
@@ -30,6 +30,20 @@ pub(crate) fn exp(x: f64) -> f64 {
     series * f64::from_bits(exponent << 52)
 }
 
+/// Sine of `turns` full turns, to within 1e-15.
+pub(crate) fn sin_turns(turns: f64) -> f64 {
+    let turns = turns - turns.round();
+    // Into the quarter turns next to zero, where x^22 / 22! is below the last place.
+    let quarter = if turns.abs() > 0.25 { 0.5_f64.copysign(turns) - turns } else { turns };
+    let x = core::f64::consts::TAU * quarter;
+    x * (1..=11).rev().fold(1.0, |sum, n| 1.0 - sum * x * x / f64::from(2 * n * (2 * n + 1)))
+}
+
+/// Cosine of `turns` full turns.
+pub(crate) fn cos_turns(turns: f64) -> f64 {
+    sin_turns(turns + 0.25)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +55,12 @@ mod tests {
             assert!((ln(x) - x.ln()).abs() <= 4e-16 * x.ln().abs().max(1.0), "ln {x}");
             let y = f64::from(k - 10_000) * 0.007;
             assert!((exp(y) / y.exp() - 1.0).abs() < 4e-14, "exp {y}");
+        }
+        for k in -5_000..5_000 {
+            let turns = f64::from(k) * 0.000_7;
+            let angle = core::f64::consts::TAU * turns;
+            assert!((sin_turns(turns) - angle.sin()).abs() < 1e-14, "sin {turns}");
+            assert!((cos_turns(turns) - angle.cos()).abs() < 1e-14, "cos {turns}");
         }
         assert_eq!(ln(1.0), 0.0);
         assert_eq!(exp(0.0), 1.0);
