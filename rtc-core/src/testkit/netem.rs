@@ -242,7 +242,7 @@ impl<T: Clone> Netem<T> {
     /// How long a packet sent at `now` would wait for the link, if queue management drops nothing.
     #[must_use]
     pub fn queue_delay(&self, now: Instant) -> Duration {
-        self.link.wait(now.max(self.now), self.queued)
+        self.link.free_after(self.queued).saturating_since(now.max(self.now))
     }
 
     fn fate(&self, size: DataSize, random: bool, traced: bool) -> Sent {

@@ -100,3 +100,25 @@ impl CoDel {
         from + self.config.interval.div_f64(f64::from(self.count).sqrt())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8289 §5.5: where the packet after a drop is fine, the time of the next drop stays; 16 intervals after it the old rate
+    /// of drops is forgotten.
+    #[test]
+    fn a_state_that_ends_leaves_its_schedule() {
+        let mut codel = CoDel::new(CoDelConfig::default());
+        let mut judge = |micros, sojourn| {
+            let (now, sojourn) = (Instant::from_micros(micros), Duration::from_millis(sojourn));
+            codel.judge(now, sojourn, DataSize::from_bytes(9_000), false)
+        };
+        assert_eq!([judge(0, 9), judge(100_000, 9), judge(100_000, 9)], [Verdict::Pass, Verdict::Drop, Verdict::Pass]);
+        assert_eq!([judge(200_000, 9), judge(200_000, 9)], [Verdict::Drop, Verdict::Pass]);
+        // 200 ms + 100 ms / √2 = 270.711 ms is the time that stays.
+        assert_eq!([judge(270_711, 9), judge(270_711, 1)], [Verdict::Drop, Verdict::Pass]);
+        assert_eq!([judge(1_770_800, 9), judge(1_870_800, 9)], [Verdict::Pass, Verdict::Drop]);
+        assert_eq!([judge(1_970_700, 9), judge(1_970_800, 9)], [Verdict::Pass, Verdict::Drop]);
+    }
+}

@@ -47,8 +47,8 @@ impl LinkClock {
             self.free_at = start;
             return start;
         };
-        let base = if start == self.free_at { self.served } else { 0 };
-        self.served = base.max(curve.done_by(self.offset(start))).saturating_add(curve.cost(size));
+        let base = if start == self.free_at { self.served } else { curve.done_by(self.offset(start)) };
+        self.served = base.saturating_add(curve.cost(size));
         self.free_at = self.moment(curve.time_of(self.served)).max(start);
         self.free_at
     }
@@ -58,14 +58,10 @@ impl LinkClock {
         self.free_at
     }
 
-    /// How long a packet would wait behind what is on the link and `waiting`.
-    pub(super) fn wait(&self, now: Instant, waiting: DataSize) -> Duration {
-        let Some(curve) = &self.curve else { return Duration::ZERO };
-        let start = self.served.max(curve.done_by(self.offset(now)));
-        if waiting == DataSize::ZERO {
-            return self.free_at.saturating_since(now);
-        }
-        self.moment(curve.time_of(start.saturating_add(curve.cost(waiting)))).saturating_since(now)
+    /// When it is free again after what it carries and, without a pause, `waiting`.
+    pub(super) fn free_after(&self, waiting: DataSize) -> Instant {
+        let Some(curve) = self.curve.as_ref().filter(|_| waiting > DataSize::ZERO) else { return self.free_at };
+        self.moment(curve.time_of(self.served.saturating_add(curve.cost(waiting))))
     }
 
     /// Whether what is on the link and `waiting` take at most `limit` at the nominal rate of `now`.
