@@ -27,7 +27,7 @@ pub(crate) enum Run {
 impl Continuity {
     /// Places `seq`, given the newest of the run.
     pub(crate) fn check(&mut self, newest: SeqNum, seq: SeqNum) -> Run {
-        if (-MAX_MISORDER..MAX_DROPOUT).contains(&seq.distance_from(newest)) {
+        if same_run(newest, seq) {
             self.expected = None;
             return Run::Same;
         }
@@ -38,6 +38,11 @@ impl Continuity {
         self.expected = Some(seq.next());
         Run::Stray
     }
+}
+
+/// Whether `seq` is near enough to the newest to be of the same run without further evidence.
+pub(crate) fn same_run(newest: SeqNum, seq: SeqNum) -> bool {
+    (-MAX_MISORDER..MAX_DROPOUT).contains(&seq.distance_from(newest))
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 
 mod continuity;
 
+pub mod nack;
 pub mod red;
+pub mod rtx;
 
 /// Bytes a pool of new packets starts with: some 20 of the largest. It is used again once they are gone.
 const POOL_LEN: usize = 1 << 15;

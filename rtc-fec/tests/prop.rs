@@ -5,5 +5,9 @@
 #[path = "common/packets.rs"]
 mod packets;
 
+#[path = "prop/nack.rs"]
+mod nack;
 #[path = "prop/red.rs"]
 mod red;
+#[path = "prop/rtx.rs"]
+mod rtx;

@@ -7,3 +7,5 @@ mod packets;
 
 #[path = "rfc/rfc2198.rs"]
 mod rfc2198;
+#[path = "rfc/rfc4585_4588.rs"]
+mod rfc4585_4588;
