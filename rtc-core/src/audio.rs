@@ -1,5 +1,7 @@
 //! Audio as planar `f32` in memory the caller owns, and the roles that process it.
 
+use core::ops::Range;
+
 use crate::Frequency;
 
 mod buffer;
@@ -72,11 +74,7 @@ impl<'a> AudioRef<'a> {
     /// `len` samples per channel from `start` on, cut to what there is.
     #[must_use]
     pub fn slice(&self, start: usize, len: usize) -> Self {
-        let planes = self.planes.map(|plane| {
-            let start = start.min(plane.len());
-            &plane[start..(start + len).min(plane.len())]
-        });
-        Self { planes, ..*self }
+        Self { planes: self.planes.map(|plane| &plane[cut(start, len, plane.len())]), ..*self }
     }
 }
 
@@ -126,9 +124,8 @@ impl<'a> AudioMut<'a> {
     /// `len` samples per channel from `start` on, cut to what there is.
     pub fn slice_mut(&mut self, start: usize, len: usize) -> AudioMut<'_> {
         let planes = self.planes.each_mut().map(|plane| {
-            let start = start.min(plane.len());
-            let end = (start + len).min(plane.len());
-            &mut plane[start..end]
+            let range = cut(start, len, plane.len());
+            &mut plane[range]
         });
         AudioMut { planes, channels: self.channels, rate: self.rate }
     }
@@ -142,7 +139,7 @@ impl<'a> AudioMut<'a> {
 
     /// Copies `source` in: as many samples as fit both; mono feeds both channels of stereo, stereo averages into mono.
     ///
-    /// Returns the samples per channel copied; the rest is left as it was.
+    /// Returns the samples per channel copied; the rest is left as it was. Sample rates are not looked at.
     pub fn copy_from(&mut self, source: AudioRef<'_>) -> usize {
         let len = source.samples().min(self.samples());
         if self.channels == 1 && source.channels() == 2 {
@@ -182,4 +179,10 @@ impl<'a> AudioMut<'a> {
     pub const fn rate(&self) -> Frequency {
         self.rate
     }
+}
+
+/// The range of `len` from `start` on, cut to what there is.
+fn cut(start: usize, len: usize, available: usize) -> Range<usize> {
+    let start = start.min(available);
+    start..start.saturating_add(len).min(available)
 }

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{Malformed, PayloadType, RtpTime, SeqNum, Ssrc};
 
+mod block;
 mod build;
 #[cfg(feature = "rtp")]
 mod convert;
@@ -109,13 +110,17 @@ impl RtpPacket {
         Self::from_checked(bytes.freeze(), layout)
     }
 
-    /// A builder holding this packet's fixed fields, CSRCs and padding, but none of its extensions.
+    /// A builder holding all of this packet but its payload: fixed fields, CSRCs, header extension and padding.
     #[must_use]
-    pub fn to_builder<'a>(&self) -> RtpBuilder<'a> {
-        RtpBuilder::new(self.payload_type, self.seq, self.timestamp, self.ssrc)
+    pub fn to_builder(&self) -> RtpBuilder<'_> {
+        let builder = RtpBuilder::new(self.payload_type, self.seq, self.timestamp, self.ssrc)
             .marker(self.marker)
             .copy_csrcs(self.csrcs())
-            .padding(self.layout.padding)
+            .padding(self.layout.padding);
+        match self.raw_extension() {
+            Some((profile, data)) => builder.raw_extension(profile, data),
+            None => builder,
+        }
     }
 
     /// The whole packet as it is on the wire.
@@ -194,8 +199,8 @@ impl RtpPacket {
     /// The 16 profile-defined bits and the data of the header extension, of whatever kind it is.
     #[must_use]
     pub fn raw_extension(&self) -> Option<(u16, &[u8])> {
-        let block = self.layout.extension?;
-        Some((block.profile, &self.bytes[block.start..self.layout.header_len]))
+        let (profile, data) = self.layout.extension()?;
+        Some((profile, &self.bytes[data]))
     }
 
     /// The RFC 8285 header extension elements, identifier and value, in wire order.

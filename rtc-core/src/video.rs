@@ -48,7 +48,7 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-/// Shared view of one picture.
+/// Shared view of one picture. What its samples mean (colour primaries, range) is the caller's to know.
 #[derive(Debug, Clone, Copy)]
 pub struct VideoFrame<'a> {
     format: PixelFormat,
@@ -114,6 +114,12 @@ impl<'a> VideoFrame<'a> {
     #[must_use]
     pub const fn height(&self) -> usize {
         self.height
+    }
+
+    /// The planes, as many as the format has, for code that steps through rows by itself.
+    #[must_use]
+    pub fn planes(&self) -> &[Plane<'a>] {
+        &self.planes[..self.format.planes()]
     }
 
     /// The rows of one plane, top to bottom, without what lies between them; none if there is no such plane.

@@ -24,6 +24,12 @@ impl AudioBuffer {
         Ok(Self { planes: [vec![0.0; samples], vec![0.0; second]], channels, rate })
     }
 
+    /// A copy of some audio.
+    #[must_use]
+    pub fn copy_of(audio: AudioRef<'_>) -> Self {
+        Self { planes: audio.planes.map(<[f32]>::to_vec), channels: audio.channels, rate: audio.rate }
+    }
+
     /// A shared view of all of it.
     #[must_use]
     pub fn as_ref(&self) -> AudioRef<'_> {

@@ -3,8 +3,8 @@ use bytes::{BufMut, BytesMut};
 use crate::{ConfigError, PayloadType, RtpTime, SeqNum, Ssrc};
 
 use super::RtpPacket;
-use super::element::{ONE_BYTE, TWO_BYTE};
-use super::layout::{ExtensionBlock, FIXED_LEN, Layout};
+use super::block::{Block, Extension};
+use super::layout::{FIXED_LEN, Layout};
 
 /// Most CSRCs a packet can carry: the count has four bits.
 const MAX_CSRCS: usize = 15;
@@ -33,7 +33,8 @@ pub struct RtpBuilder<'a> {
     ssrc: Ssrc,
     csrcs: [Ssrc; MAX_CSRCS],
     csrc_count: usize,
-    extensions: &'a [(u8, &'a [u8])],
+    extension: Extension<'a>,
+    two_byte: bool,
     padding: u8,
 }
 
@@ -47,7 +48,8 @@ impl<'a> RtpBuilder<'a> {
             ssrc,
             csrcs: [Ssrc(0); MAX_CSRCS],
             csrc_count: 0,
-            extensions: &[],
+            extension: Extension::Elements(&[]),
+            two_byte: false,
             padding: 0,
         }
     }
@@ -65,12 +67,27 @@ impl<'a> RtpBuilder<'a> {
         self.copy_csrcs(csrcs.iter().copied())
     }
 
-    /// Sets the header extension elements: identifier and value.
+    /// Sets the header extension elements: identifier and value. None leave the header extension away.
     ///
     /// The one-byte form is used where all identifiers are 1-14 and all values 1-16 bytes, else the two-byte form.
     #[must_use]
     pub fn extensions(mut self, elements: &'a [(u8, &'a [u8])]) -> Self {
-        self.extensions = elements;
+        self.extension = Extension::Elements(elements);
+        self
+    }
+
+    /// Uses the two-byte form for header extension elements even where the one-byte form would do: for streams that need it
+    /// now and then, towards receivers that cannot take both in one stream (`a=extmap-allow-mixed`, RFC 8285 §4.1.2).
+    #[must_use]
+    pub fn always_two_byte(mut self) -> Self {
+        self.two_byte = true;
+        self
+    }
+
+    /// Sets the header extension as it is on the wire: the 16 bits the profile defines, and whole words of data.
+    #[must_use]
+    pub fn raw_extension(mut self, profile: u16, data: &'a [u8]) -> Self {
+        self.extension = Extension::Raw { profile, data };
         self
     }
 
@@ -84,7 +101,8 @@ impl<'a> RtpBuilder<'a> {
     /// The packet, in a buffer of its own.
     ///
     /// # Errors
-    /// [`ConfigError`] for more than 15 CSRCs, an extension identifier 0, or an extension value over 255 bytes.
+    /// [`ConfigError`] for more than 15 CSRCs, an extension identifier 0, an extension value over 255 bytes, or raw extension
+    /// data that is not of whole words.
     pub fn build(&self, payload: &[u8]) -> Result<RtpPacket, ConfigError> {
         self.build_in(&mut BytesMut::new(), payload)
     }
@@ -94,28 +112,29 @@ impl<'a> RtpBuilder<'a> {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_in(&self, pool: &mut BytesMut, payload: &[u8]) -> Result<RtpPacket, ConfigError> {
-        let form = ExtensionForm::fitting(self.extensions)?;
+        let block = Block::of(self.extension, self.two_byte)?;
         if self.csrc_count > MAX_CSRCS {
             return Err(ConfigError::new("csrcs", "must be 15 at most"));
         }
         let csrcs_end = FIXED_LEN + 4 * self.csrc_count;
-        let header_len = csrcs_end + form.block_len(self.extensions);
+        let header_len = csrcs_end + block.as_ref().map_or(0, Block::len);
         pool.clear();
         pool.reserve(header_len + payload.len() + usize::from(self.padding));
-        self.put_fixed(pool);
+        self.put_fixed(pool, block.is_some());
         for csrc in &self.csrcs[..self.csrc_count] {
             pool.put_u32(csrc.0);
         }
-        form.put(pool, self.extensions, header_len);
+        if let Some(block) = &block {
+            block.put(pool);
+        }
         pool.put_slice(payload);
         if self.padding > 0 {
             pool.put_bytes(0, usize::from(self.padding) - 1);
             pool.put_u8(self.padding);
         }
-        let extension =
-            (header_len > csrcs_end).then_some(ExtensionBlock { profile: form.profile(), start: csrcs_end + 4 });
+        let profile = block.map(|block| block.profile());
         #[expect(clippy::cast_possible_truncation, reason = "checked to be 15 at most")]
-        let layout = Layout { csrc_count: self.csrc_count as u8, padding: self.padding, extension, header_len };
+        let layout = Layout { csrc_count: self.csrc_count as u8, padding: self.padding, profile, header_len };
         Ok(RtpPacket::from_checked(pool.split().freeze(), layout))
     }
 
@@ -127,80 +146,13 @@ impl<'a> RtpBuilder<'a> {
         self
     }
 
-    fn put_fixed(&self, out: &mut BytesMut) {
-        let flags = (u8::from(self.padding > 0) << 5) | (u8::from(!self.extensions.is_empty()) << 4);
+    fn put_fixed(&self, out: &mut BytesMut, has_extension: bool) {
+        let flags = (u8::from(self.padding > 0) << 5) | (u8::from(has_extension) << 4);
         #[expect(clippy::cast_possible_truncation, reason = "checked to be 15 at most")]
         out.put_u8(0x80 | flags | self.csrc_count as u8);
         out.put_u8((u8::from(self.marker) << 7) | self.payload_type.value());
         out.put_u16(self.seq.0);
         out.put_u32(self.timestamp.0);
         out.put_u32(self.ssrc.0);
-    }
-}
-
-/// The two element forms of RFC 8285.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ExtensionForm {
-    OneByte,
-    TwoByte,
-}
-
-impl ExtensionForm {
-    fn fitting(elements: &[(u8, &[u8])]) -> Result<Self, ConfigError> {
-        let mut form = Self::OneByte;
-        let mut total = 0;
-        for (id, value) in elements {
-            if *id == 0 {
-                return Err(ConfigError::new("extensions", "must not use identifier 0 (RFC 8285 §4.1.2)"));
-            }
-            if value.len() > 255 {
-                return Err(ConfigError::new("extensions", "must have values of 255 bytes at most (RFC 8285 §4.3)"));
-            }
-            if *id > 14 || !(1..=16).contains(&value.len()) {
-                form = Self::TwoByte;
-            }
-            total += 2 + value.len();
-        }
-        if total > 4 * usize::from(u16::MAX) {
-            return Err(ConfigError::new("extensions", "must fit 65535 words (RFC 3550 §5.3.1)"));
-        }
-        Ok(form)
-    }
-
-    fn profile(self) -> u16 {
-        match self {
-            Self::OneByte => ONE_BYTE,
-            Self::TwoByte => TWO_BYTE,
-        }
-    }
-
-    /// Bytes of the extension with its four-byte head, padded to a word; zero without elements.
-    fn block_len(self, elements: &[(u8, &[u8])]) -> usize {
-        if elements.is_empty() {
-            return 0;
-        }
-        let head = if self == Self::OneByte { 1 } else { 2 };
-        let data: usize = elements.iter().map(|(_, value)| head + value.len()).sum();
-        4 + data.next_multiple_of(4)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "lengths were checked by `fitting`")]
-    fn put(self, out: &mut BytesMut, elements: &[(u8, &[u8])], header_len: usize) {
-        if elements.is_empty() {
-            return;
-        }
-        out.put_u16(self.profile());
-        out.put_u16(((header_len - out.len() - 2) / 4) as u16);
-        for (id, value) in elements {
-            match self {
-                Self::OneByte => out.put_u8((id << 4) | (value.len() as u8 - 1)),
-                Self::TwoByte => {
-                    out.put_u8(*id);
-                    out.put_u8(value.len() as u8);
-                }
-            }
-            out.put_slice(value);
-        }
-        out.put_bytes(0, header_len - out.len());
     }
 }

@@ -12,15 +12,9 @@ pub(super) const PADDING_BIT: u8 = 0x20;
 pub(super) struct Layout {
     pub(super) csrc_count: u8,
     pub(super) padding: u8,
-    pub(super) extension: Option<ExtensionBlock>,
+    /// Profile bits of the header extension, if there is one (RFC 3550 §5.3.1).
+    pub(super) profile: Option<u16>,
     pub(super) header_len: usize,
-}
-
-/// A header extension (RFC 3550 §5.3.1); its data ends where the header does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ExtensionBlock {
-    pub(super) profile: u16,
-    pub(super) start: usize,
 }
 
 impl Layout {
@@ -34,14 +28,13 @@ impl Layout {
         }
         let csrc_count = bytes[0] & 0x0f;
         let mut header_len = FIXED_LEN + 4 * usize::from(csrc_count);
-        let mut extension = None;
+        let mut profile = None;
         if bytes[0] & 0x10 != 0 {
             let Some(&[p0, p1, l0, l1]) = bytes.get(header_len..header_len + 4) else {
                 return Err(fault(Fault::Truncated));
             };
-            let start = header_len + 4;
-            extension = Some(ExtensionBlock { profile: u16::from_be_bytes([p0, p1]), start });
-            header_len = start + 4 * usize::from(u16::from_be_bytes([l0, l1]));
+            profile = Some(u16::from_be_bytes([p0, p1]));
+            header_len += 4 + 4 * usize::from(u16::from_be_bytes([l0, l1]));
         }
         if header_len > bytes.len() {
             return Err(fault(Fault::Truncated));
@@ -53,11 +46,17 @@ impl Layout {
                 return Err(fault(Fault::Padding));
             }
         }
-        Ok(Self { csrc_count, padding, extension, header_len })
+        Ok(Self { csrc_count, padding, profile, header_len })
     }
 
     pub(super) fn csrcs_end(&self) -> usize {
         FIXED_LEN + 4 * usize::from(self.csrc_count)
+    }
+
+    /// The data of the header extension: behind its own four bytes, up to the payload.
+    pub(super) fn extension(&self) -> Option<(u16, Range<usize>)> {
+        let profile = self.profile?;
+        Some((profile, self.csrcs_end() + 4..self.header_len))
     }
 
     pub(super) fn payload(&self, packet_len: usize) -> Range<usize> {

@@ -54,9 +54,9 @@ impl<'a> HeaderMut<'a> {
 
     /// The value of the first RFC 8285 extension element with this identifier, to be overwritten.
     pub fn extension_mut(&mut self, id: u8) -> Option<&mut [u8]> {
-        let block = self.layout.extension?;
-        let data = &mut self.bytes[block.start..self.layout.header_len];
-        let mut ranges = ElementRanges::new(block.profile);
+        let (profile, data) = self.layout.extension()?;
+        let data = &mut self.bytes[data];
+        let mut ranges = ElementRanges::new(profile);
         loop {
             let (found, range) = ranges.next_in(data)?;
             if found == id {

@@ -46,6 +46,32 @@ impl VideoBuffer {
         }
     }
 
+    /// Takes over a picture of the same size, its chroma rearranged if it is of the other format. Allocates only where the
+    /// custom data is longer than any before.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the sizes differ.
+    pub fn copy_from(&mut self, picture: VideoFrame<'_>) -> Result<(), ConfigError> {
+        if (picture.width(), picture.height()) != (self.width, self.height) {
+            return Err(ConfigError::new("picture", "must have the size of the buffer"));
+        }
+        self.timestamp = picture.timestamp();
+        self.user_data.clear();
+        self.user_data.extend_from_slice(picture.user_data());
+        match (picture.format(), self.format) {
+            (PixelFormat::I420, PixelFormat::Nv12) => {
+                self.copy_plane(0, picture);
+                self.interleave(picture);
+            }
+            (PixelFormat::Nv12, PixelFormat::I420) => {
+                self.copy_plane(0, picture);
+                self.separate(picture);
+            }
+            _ => (0..self.format.planes()).for_each(|plane| self.copy_plane(plane, picture)),
+        }
+        Ok(())
+    }
+
     /// The samples of one plane, rows packed without gaps; empty if there is no such plane.
     pub fn plane_mut(&mut self, plane: usize) -> &mut [u8] {
         let (start, end) = (self.start_of(plane), self.start_of(plane + 1));
@@ -67,6 +93,35 @@ impl VideoBuffer {
         VideoFrame::new(self.format, self.width, self.height, planes, self.timestamp)
             .expect("planes fit the format")
             .with_user_data(&self.user_data)
+    }
+
+    fn copy_plane(&mut self, plane: usize, picture: VideoFrame<'_>) {
+        let Some((width, _)) = self.format.plane_size(plane, self.width, self.height) else { return };
+        for (to, from) in self.plane_mut(plane).chunks_exact_mut(width).zip(picture.rows(plane)) {
+            to.copy_from_slice(from);
+        }
+    }
+
+    /// Chroma from two planes into one.
+    fn interleave(&mut self, picture: VideoFrame<'_>) {
+        let width = 2 * self.width.div_ceil(2);
+        for ((to, u), v) in self.plane_mut(1).chunks_exact_mut(width).zip(picture.rows(1)).zip(picture.rows(2)) {
+            for ((to, u), v) in to.chunks_exact_mut(2).zip(u).zip(v) {
+                to.copy_from_slice(&[*u, *v]);
+            }
+        }
+    }
+
+    /// Chroma from one plane into two.
+    fn separate(&mut self, picture: VideoFrame<'_>) {
+        let width = self.width.div_ceil(2);
+        for plane in [1, 2] {
+            for (to, from) in self.plane_mut(plane).chunks_exact_mut(width).zip(picture.rows(1)) {
+                for (to, from) in to.iter_mut().zip(from.iter().skip(plane - 1).step_by(2)) {
+                    *to = *from;
+                }
+            }
+        }
     }
 
     /// Where a plane begins in the packed data; the end of it for planes there are not.

@@ -148,8 +148,9 @@ fn wire() -> impl Strategy<Value = Vec<u8>> {
             bytes.extend_from_slice(&vec![3; 4 * usize::from(first & 1)]);
             if first & 0x10 != 0 {
                 bytes.extend_from_slice(&profile);
-                bytes.extend_from_slice(&[0, (data.len() / 4) as u8]);
-                bytes.extend_from_slice(&data[..data.len() / 4 * 4]);
+                let words = u8::try_from(data.len() / 4).unwrap();
+                bytes.extend_from_slice(&[0, words]);
+                bytes.extend_from_slice(&data[..4 * usize::from(words)]);
             }
             bytes.extend_from_slice(&payload);
             bytes
