@@ -9,4 +9,6 @@ pub mod naive;
 pub mod netem;
 pub mod rng;
 pub mod signal;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod trace;
