@@ -13,8 +13,9 @@
 //! ```
 //!
 //! Each stage has a generator of its own, drawn from for each packet sent, whatever becomes of it: changing one stage leaves the
-//! chance of the others as it was, and when or how often [`Netem::poll`] is called changes nothing. Times are in nanoseconds
-//! without rounding drift: a busy link carries its capacity exactly.
+//! chance of the others as it was, and when or how often [`Netem::poll`] is called changes nothing (short of
+//! [`NetemConfig::limit`], which counts what has arrived and was not polled). Times are in nanoseconds without rounding drift: a
+//! busy link carries its capacity exactly.
 //!
 //! Several flows share a bottleneck by going through one `Netem` with a `T` that names the flow; cross traffic is one of them.
 //! Several bottlenecks are several `Netem`s, each sent what the one before delivers. [`Duplex`] has both directions of a path,

@@ -17,6 +17,7 @@ mod laws;
 mod link;
 mod loss;
 mod no_alloc;
+mod presets;
 mod queue;
 
 const MS: Duration = Duration::from_millis(1);

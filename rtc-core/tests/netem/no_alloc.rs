@@ -49,7 +49,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_running_path_does_not_allocate() {
-    // Drop-tail full, spikes of loss and copies: everything that queues does.
+    // Stalls, loss, copies and reordering under overload: everything that queues does.
     let mut path = NetemConfig::wifi(Bitrate::from_kbps(5_000)).unwrap();
     path.codel = Some(CoDelConfig::default());
     path.trace = Some(DelayTrace::parse("0\n40\n10\n").unwrap());
