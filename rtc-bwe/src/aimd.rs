@@ -13,16 +13,14 @@ const MAX_STEP: f64 = 1.0;
 const TRACKING: (f64, f64) = (-0.10, 0.05);
 /// Tracking that went this far below the capacity without a smaller queue asks whether that queue is one.
 const TRACKING_FLOOR: f64 = 0.85;
-/// A queue below this fraction of its target is none.
-const CLEAR: f64 = 0.5;
-/// The link is drained when the queue is below this fraction of its target.
-const DRAINED: f64 = 0.5;
 /// Draining never sends at less than this fraction of the capacity: media cannot stop.
 const MIN_DRAIN: f64 = 0.2;
-/// What sending below capacity should have drained before the verdict whether there is a queue, in seconds at least and most...
+/// What sending below capacity should have drained before it is asked whether there is a queue, in seconds at least and most...
 const VERDICT: (f64, f64) = (0.02, 0.5);
-/// ... and the share of it that must be seen.
+/// ... and the share of it that must be seen. If it is not, the question is asked again ...
 const MIN_DRAINED: f64 = 0.25;
+/// ... at this fraction of the capacity, where an error of the capacity no longer decides.
+const DOUBT: f64 = 0.5;
 /// Known capacity up to which the rate returns in full steps.
 const KNOWN: f64 = 0.95;
 /// Weight of a new measurement of capacity that is close to the last.
@@ -40,10 +38,12 @@ pub(crate) struct Signals {
     pub(crate) standing: f64,
     /// Queue delay the newest packets met.
     pub(crate) recent: f64,
+    /// Up to this queue delay there is no queue.
+    pub(crate) clear: f64,
     /// Queue delay aimed at.
     pub(crate) target: f64,
-    /// Above the target by this, the queue is congestion.
-    pub(crate) margin: f64,
+    /// Above this queue delay there is congestion.
+    pub(crate) limit: f64,
     /// Delivered rate, what is lost at random included.
     pub(crate) delivered: Option<f64>,
     /// Delivered rate while there was a queue.
@@ -52,6 +52,8 @@ pub(crate) struct Signals {
     pub(crate) response: f64,
     /// When the newest packet with a result left, and how many bytes were delivered up to it.
     pub(crate) progress: (Instant, u64),
+    /// Share of packets that are not lost at random.
+    pub(crate) arriving: f64,
     /// The queue was not seen empty for long.
     pub(crate) stale: bool,
 }
@@ -80,6 +82,8 @@ pub(crate) struct Aimd {
     /// The queue the present step may cause, in seconds, and since when it is this.
     step: f64,
     stepped: Option<Instant>,
+    /// The rate the present growth began at.
+    grown_from: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +107,17 @@ struct Drain {
     /// By how much it should have become shorter, in seconds.
     expected: f64,
     progress: (Instant, u64),
-    refresh: bool,
+    purpose: Purpose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To drain a queue.
+    Relief,
+    /// The same, in doubt whether there is one.
+    Doubt,
+    /// To see the empty path.
+    Refresh,
 }
 
 impl Aimd {
@@ -119,6 +133,7 @@ impl Aimd {
             clear_since: None,
             step: config.max_step.as_secs_f64(),
             stepped: None,
+            grown_from: None,
             config,
         }
     }
@@ -171,10 +186,6 @@ impl Aimd {
         self.capacity
     }
 
-    pub(crate) const fn is_draining(&self) -> bool {
-        matches!(self.phase, Phase::Drain(_))
-    }
-
     pub(crate) const fn state(&self) -> State {
         match self.phase {
             Phase::Increase => State::Increase,
@@ -184,7 +195,7 @@ impl Aimd {
     }
 
     fn congestion(&self, signals: &Signals) -> Option<Reason> {
-        if signals.standing > signals.target + signals.margin {
+        if signals.standing > signals.limit {
             return Some(Reason::Queue);
         }
         let sunk = self.capacity.is_some_and(|capacity| self.rate < TRACKING_FLOOR * capacity);
@@ -195,22 +206,19 @@ impl Aimd {
     }
 
     fn back_off(&mut self, reason: Reason, signals: &Signals) -> Change {
-        self.start_drain(signals, false);
+        self.measure_capacity(signals);
+        self.start_drain(Purpose::Relief, signals);
         Change::Rate(reason)
     }
 
-    fn start_drain(&mut self, signals: &Signals, refresh: bool) {
+    fn start_drain(&mut self, purpose: Purpose, signals: &Signals) {
         let queue = signals.recent.max(signals.standing);
-        let drain = Drain { before: self.rate, queue, expected: 0.0, progress: signals.progress, refresh };
         self.clear_since = None;
+        self.grown_from = None;
         self.step = self.config.step.as_secs_f64();
-        if refresh {
-            self.capacity = Some(self.rate);
-        } else {
-            self.measure_capacity(signals);
-        }
+        let drain = Drain { before: self.rate, queue, expected: 0.0, progress: signals.progress, purpose };
+        self.set_drain_rate(&drain, queue);
         self.phase = Phase::Drain(drain);
-        self.set_drain_rate(queue);
     }
 
     /// The queue's arrival rate is the capacity; without one, nothing above what was delivered is proven.
@@ -226,35 +234,46 @@ impl Aimd {
     }
 
     /// Below the capacity by a share that grows with the queue: half of it for a queue of `config.drain`.
-    fn set_drain_rate(&mut self, queue: f64) {
+    fn set_drain_rate(&mut self, drain: &Drain, queue: f64) {
         let horizon = self.config.drain.as_secs_f64();
-        let share = (horizon / (queue + horizon)).max(MIN_DRAIN);
-        self.rate = self.capacity.unwrap_or(self.rate).min(self.rate.max(self.min)) * share;
+        let share = horizon / (queue + horizon);
+        let most = if drain.purpose == Purpose::Doubt { DOUBT } else { 1.0 };
+        self.rate = self.capacity.unwrap_or(drain.before).min(drain.before) * share.clamp(MIN_DRAIN, most);
     }
 
     fn drain(&mut self, mut drain: Drain, signals: &Signals) -> Change {
-        let capacity = self.capacity.unwrap_or(self.rate);
-        // In a fluid queue, what was sent since fills it and the time since empties it.
-        let sent = 8.0 * signals.progress.1.saturating_sub(drain.progress.1) as f64;
-        let time = (signals.progress.0 - drain.progress.0).as_secs_f64();
-        drain.expected += time - sent / capacity;
-        drain.progress = signals.progress;
-
-        if signals.recent <= DRAINED * signals.target {
+        drain.advance(self.capacity.unwrap_or(drain.before) * signals.arriving, signals);
+        if drain.purpose == Purpose::Refresh {
+            return self.refresh(drain, signals);
+        }
+        if signals.recent <= signals.clear {
+            let capacity = self.capacity.unwrap_or(drain.before);
             return self.resume(capacity * self.config.resume, signals, Reason::Drain);
         }
-        let drained = drain.queue - signals.recent;
-        if drain.expected >= drain.queue.clamp(VERDICT.0, VERDICT.1) && drained < MIN_DRAINED * drain.expected {
-            self.resume(drain.before, signals, Reason::Rebase);
-            return Change::Rebase;
+        self.measure_capacity(signals);
+        let asked = drain.expected >= drain.queue.clamp(VERDICT.0, VERDICT.1);
+        if asked && drain.queue - signals.recent < MIN_DRAINED * drain.expected {
+            if drain.purpose == Purpose::Doubt {
+                self.resume(drain.before, signals, Reason::Rebase);
+                return Change::Rebase;
+            }
+            drain = Drain { queue: signals.recent, expected: 0.0, purpose: Purpose::Doubt, ..drain };
         }
-        if !drain.refresh {
-            self.measure_capacity(signals);
+        self.set_drain_rate(&drain, signals.recent);
+        self.phase = Phase::Drain(drain);
+        Change::Rate(Reason::Drain)
+    }
+
+    /// A dip that should empty the queue there was and a little more.
+    fn refresh(&mut self, drain: Drain, signals: &Signals) -> Change {
+        if drain.expected >= drain.queue + VERDICT.0 {
+            return self.resume(drain.before, signals, Reason::Refresh);
+        }
+        if let Some(reason) = self.congestion(signals) {
+            return self.back_off(reason, signals);
         }
         self.phase = Phase::Drain(drain);
-        self.rate = self.max;
-        self.set_drain_rate(signals.recent);
-        Change::Rate(Reason::Drain)
+        Change::None
     }
 
     fn resume(&mut self, rate: f64, signals: &Signals, reason: Reason) -> Change {
@@ -271,10 +290,10 @@ impl Aimd {
             self.phase = Phase::Increase;
         }
         if signals.stale {
-            self.start_drain(signals, true);
+            self.start_drain(Purpose::Refresh, signals);
             return Change::Rate(Reason::Refresh);
         }
-        let clear = signals.standing <= CLEAR * signals.target;
+        let clear = signals.standing <= signals.clear;
         self.clear_since = if clear { self.clear_since.or(Some(signals.now)) } else { None };
         let long = |since: Instant| (signals.now - since).as_secs_f64() >= signals.response;
         let below = self.capacity.is_some_and(|capacity| self.rate < KNOWN * capacity);
@@ -294,6 +313,7 @@ impl Aimd {
             return Change::None;
         }
         self.phase = Phase::Increase;
+        self.grown_from.get_or_insert(self.rate);
         let stepped = *self.stepped.get_or_insert(signals.now);
         if (signals.now - stepped).as_secs_f64() >= signals.response {
             self.stepped = Some(signals.now);
@@ -301,7 +321,9 @@ impl Aimd {
         }
         // Linear within an update, so that no platform's `powf` decides.
         let share = (elapsed / signals.response).min(1.0);
-        self.rate = (self.rate * (1.0 + self.step / signals.response * share)).min(ceiling);
+        // A ramp that reaches the capacity halfway through a response time exceeds it by half its steepness when that shows.
+        let ramp = 2.0 * self.step / signals.response;
+        self.rate = (self.rate * (1.0 + ramp * share)).min(ceiling);
         Change::Rate(Reason::Growth)
     }
 
@@ -310,6 +332,10 @@ impl Aimd {
         self.phase = Phase::Increase;
         self.stepped = None;
         self.step = self.config.step.as_secs_f64();
+        if let Some(from) = self.grown_from.take() {
+            // The queue that ends a growth is of what was sent above the capacity: back to what arrives.
+            self.rate = self.rate.min(signals.delivered.unwrap_or(from).max(from));
+        }
         let proportional = self.config.proportional / signals.response;
         let integral = self.config.integral / (signals.response * signals.response);
         let pull = integral * (signals.target - signals.standing) * elapsed;
@@ -322,6 +348,15 @@ impl Aimd {
 
     fn ceiling(&self, signals: &Signals) -> f64 {
         signals.delivered.map_or(self.rate, |delivered| self.config.headroom * delivered)
+    }
+}
+
+impl Drain {
+    /// In a fluid queue, what was sent since fills it and the time since empties it; `capacity` in b/s at the receiver.
+    fn advance(&mut self, capacity: f64, signals: &Signals) {
+        let bits = 8.0 * signals.progress.1.saturating_sub(self.progress.1) as f64;
+        self.expected += (signals.progress.0 - self.progress.0).as_secs_f64() - bits / capacity;
+        self.progress = signals.progress;
     }
 }
 

@@ -206,7 +206,7 @@ impl Default for AimdConfig {
     fn default() -> Self {
         Self {
             headroom: 1.5,
-            step: Duration::from_millis(10),
+            step: Duration::from_millis(3),
             max_step: Duration::from_millis(50),
             proportional: 0.4,
             integral: 0.05,
@@ -240,7 +240,8 @@ pub struct LossConfig {
     /// Time a rate that loss has limited is kept before it grows again; doubles each time that was too early, up to eight
     /// times. Default 2 s.
     pub hold: Duration,
-    /// Growth of the limit after that, per second. Default 1.08 (draft-ietf-rmcat-gcc-02 §5.5).
+    /// Growth of the limit in the first second after that; it doubles with each further one. Default 1.08
+    /// (draft-ietf-rmcat-gcc-02 §5.5).
     pub growth: f64,
 }
 
@@ -255,7 +256,7 @@ impl LossConfig {
         check((0.001..=1.0).contains(&self.margin), "loss.margin", "must be 0.001 to 1")?;
         check(fraction(self.max_random), "loss.max_random", "must be 0 to 1")?;
         check(self.hold <= Duration::from_secs(60), "loss.hold", "must not be above 60 s")?;
-        check((1.0..=10.0).contains(&self.growth), "loss.growth", "must be 1 to 10")
+        check((1.001..=2.0).contains(&self.growth), "loss.growth", "must be 1.001 to 2")
     }
 }
 

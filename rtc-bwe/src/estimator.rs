@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rtc_core::bwe::{BandwidthEstimator, Ecn, Estimate, PacketResult, ProbeCluster, SentPacket};
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, ConfigError, DataSize};
+use rtc_core::{Bitrate, ConfigError};
 
 use crate::aimd::{Aimd, Change, Signals};
 use crate::arrival::Arrival;
@@ -13,7 +13,7 @@ use crate::history::{History, Noted, Record, Resolved};
 use crate::loss::{Loss, Verdict};
 use crate::probe::Prober;
 use crate::queue::QueueDelay;
-use crate::stats::{Reason, Snapshot, Stats, Usage};
+use crate::stats::{Reason, Snapshot, State, Stats, Usage};
 use crate::throughput::Throughput;
 use crate::trendline::Trendline;
 
@@ -43,8 +43,18 @@ pub struct Gcc {
     /// When the path counts as silent: set while packets are in flight.
     silent_at: Option<Instant>,
     marks_ignored_until: Instant,
+    /// When a packet left last while the queue was being emptied on purpose.
+    refreshed: Option<Instant>,
     reason: Reason,
     stats: Stats,
+}
+
+/// What queue delays mean, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Levels {
+    clear: f64,
+    target: f64,
+    limit: f64,
 }
 
 /// How long the control loop takes, in seconds.
@@ -53,6 +63,7 @@ struct Timing {
     feedback: Option<Instant>,
     interval: f64,
     round_trip: f64,
+    window: f64,
 }
 
 /// What one feedback message brought.
@@ -79,11 +90,17 @@ impl Gcc {
             loss: Loss::new(config.loss),
             aimd: Aimd::new(config.aimd, config.start.as_bps_f64(), min, max),
             prober: Prober::new(config.probe, config.start),
-            timing: Timing { feedback: None, interval: 0.1, round_trip: 0.1 },
+            timing: Timing {
+                feedback: None,
+                interval: 0.1,
+                round_trip: 0.1,
+                window: config.queue.window.as_secs_f64(),
+            },
             packet_size: 0.0,
             progress: (Instant::ZERO, 0),
             silent_at: None,
             marks_ignored_until: Instant::ZERO,
+            refreshed: None,
             reason: Reason::Start,
             stats: Stats::default(),
             config,
@@ -134,7 +151,7 @@ impl Gcc {
             delivered: self.throughput.rate(RATE_WINDOW).map(Bitrate::from_bps_f64),
             link_capacity: self.aimd.capacity().map(Bitrate::from_bps_f64),
             queue_delay: duration(self.queue.standing()),
-            queue_target: duration(self.queue_target()),
+            queue_target: duration(self.levels().target),
             drift_ppm: narrow(self.queue.drift_ppm()),
             loss: narrow(self.loss.fraction()),
             random_loss: narrow(self.loss.random()),
@@ -187,10 +204,10 @@ impl Gcc {
         let size = record.size as f64;
         self.packet_size =
             if self.packet_size > 0.0 { GAIN.mul_add(size - self.packet_size, self.packet_size) } else { size };
-        self.queue.push(record.sent, received, self.queue_target());
+        self.queue.push(record.sent, received, self.levels().target);
         self.throughput.push(record.sent, received, record.delivered);
         match record.probe {
-            Some(id) => self.prober.on_received(id, DataSize::from_bytes(record.size), received),
+            Some(id) => self.prober.on_received(id, record.delivered, received),
             // Probes are sent above the rate on purpose: their gradient is not that of the media.
             None => {
                 if let Some(variation) = self.arrival.push(record.sent, received) {
@@ -204,38 +221,39 @@ impl Gcc {
     }
 
     fn update_delay(&mut self, now: Instant, marked: bool) {
-        let target = self.queue_target();
-        let recent = self.queue.recent();
-        let arrived = 1.0 - self.loss.random().min(0.9);
+        let response = self.timing.response();
+        let levels = self.levels();
+        let arriving = 1.0 - self.loss.random().min(0.9);
         let marked = marked && now >= self.marks_ignored_until;
-        // A gradient without a queue is jitter.
-        let congestion = if self.trendline.usage() == Usage::Over && recent > target {
-            Some(Reason::Overuse)
-        } else {
-            marked.then_some(Reason::Marks)
-        };
         if marked {
-            self.marks_ignored_until = now + duration(self.timing.response());
+            self.marks_ignored_until = now + duration(response);
         }
+        let recent = self.queue.recent();
+        // A gradient without a queue is jitter.
+        let overuse = self.trendline.usage() == Usage::Over && recent > levels.target.midpoint(levels.limit);
         let busy = self.queue.busy_since();
+        let refresh = self.config.queue.refresh;
+        let emptied = self.queue.emptied().max(self.refreshed);
         let signals = Signals {
             now,
-            congestion,
+            congestion: if overuse { Some(Reason::Overuse) } else { marked.then_some(Reason::Marks) },
             standing: self.queue.standing(),
             recent,
-            target,
-            margin: self.config.queue.margin.as_secs_f64(),
-            delivered: self.throughput.rate(RATE_WINDOW).map(|rate| rate / arrived),
+            clear: levels.clear,
+            target: levels.target,
+            limit: levels.limit,
+            delivered: self.throughput.rate(RATE_WINDOW).map(|rate| rate / arriving),
             capacity: busy
                 .and_then(|since| self.throughput.arrival_rate_since(since, RATE_WINDOW))
-                .map(|rate| rate / arrived),
-            response: self.timing.response(),
+                .map(|rate| rate / arriving),
+            response,
             progress: self.progress,
-            stale: self.queue.emptied().is_some_and(|at| self.progress.0 - at > self.config.queue.refresh),
+            arriving,
+            stale: emptied.is_some_and(|at| self.progress.0 - at > refresh),
         };
-        let was_draining = self.aimd.is_draining();
-        match self.aimd.update(&signals) {
-            Change::None => {}
+        let change = self.aimd.update(&signals);
+        match change {
+            Change::None => return,
             Change::Rate(reason) => self.reason = reason,
             Change::Rebase => {
                 self.queue.rebase();
@@ -244,8 +262,10 @@ impl Gcc {
                 self.reason = Reason::Rebase;
             }
         }
-        if !was_draining && self.aimd.is_draining() && self.reason != Reason::Refresh {
-            self.stats.backoffs += 1;
+        match self.reason {
+            Reason::Refresh => self.refreshed = Some(self.progress.0),
+            Reason::Queue | Reason::Overuse | Reason::Marks => self.stats.backoffs += 1,
+            _ => {}
         }
     }
 
@@ -270,11 +290,16 @@ impl Gcc {
 
     /// More queue than congestion control aims at.
     fn is_queued(&self) -> bool {
-        self.queue.recent() > self.queue_target() + self.config.queue.margin.as_secs_f64()
+        self.queue.recent() > self.levels().limit
     }
 
-    fn queue_target(&self) -> f64 {
-        self.config.queue.target.as_secs_f64() + 8.0 * self.packet_size / self.aimd.rate()
+    /// Less than the noise and the time of a packet, which a base delay taken from small packets lacks, cannot be told from an
+    /// empty queue.
+    fn levels(&self) -> Levels {
+        let unseen = self.queue.noise() + 8.0 * self.packet_size / self.aimd.rate();
+        let target = unseen + self.config.queue.target.as_secs_f64();
+        let limit = target + self.config.queue.margin.as_secs_f64();
+        Levels { clear: unseen.midpoint(target), target, limit }
     }
 
     fn target(&self) -> Bitrate {
@@ -285,15 +310,13 @@ impl Gcc {
 
 impl BandwidthEstimator for Gcc {
     fn on_sent(&mut self, packet: SentPacket) {
-        match self.history.note(packet) {
-            Noted::Misnumbered => {
-                self.stats.packets_misnumbered += 1;
-                return;
-            }
-            Noted::Accepted { expired } => self.stats.packets_expired += u64::from(expired),
-        }
+        let Noted::Accepted { bytes, expired } = self.history.note(packet) else {
+            self.stats.packets_misnumbered += 1;
+            return;
+        };
+        self.stats.packets_expired += u64::from(expired);
         self.stats.packets_sent += 1;
-        self.prober.on_sent(&packet);
+        self.prober.on_sent(&packet, bytes);
         self.silent_at.get_or_insert(packet.sent + self.config.feedback_timeout);
     }
 
@@ -323,9 +346,10 @@ impl BandwidthEstimator for Gcc {
 
     fn estimate(&self) -> Estimate {
         let target = self.target();
-        Estimate::new(target)
-            .with_pacing(target * self.config.pacing_factor)
-            .with_random_loss(narrow(self.loss.random()))
+        // While there is a queue, what waits in the pacer must not add to it.
+        let is_busy = self.queue.standing() > self.levels().target || self.aimd.state() == State::Decrease;
+        let pacing_factor = if is_busy { 1.0 } else { self.config.pacing_factor };
+        Estimate::new(target).with_pacing(target * pacing_factor).with_random_loss(narrow(self.loss.random()))
     }
 
     fn poll_probe(&mut self, now: Instant) -> Option<ProbeCluster> {
@@ -360,9 +384,10 @@ impl Timing {
         self.round_trip += GAIN * (round_trip - self.round_trip);
     }
 
-    /// From sending to the reaction on it: the newest packet's round trip, and the wait for the next feedback.
+    /// From sending to the reaction on it: the newest packet's round trip, the wait for the next feedback, and the time a queue
+    /// must stand to be one.
     fn response(&self) -> f64 {
-        (self.round_trip + self.interval).clamp(RESPONSE.0, RESPONSE.1)
+        (self.round_trip + self.interval + self.window).clamp(RESPONSE.0, RESPONSE.1)
     }
 }
 

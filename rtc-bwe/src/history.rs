@@ -35,6 +35,8 @@ pub(crate) enum Resolved {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Noted {
     Accepted {
+        /// Bytes sent up to and with it.
+        bytes: u64,
         /// A packet without a result had to be forgotten for it.
         expired: bool,
     },
@@ -80,7 +82,7 @@ impl History {
         let expired = slot.fate == Fate::InFlight;
         self.sent_bytes = self.sent_bytes.saturating_add(packet.size.as_bytes());
         *slot = Slot { packet, position: self.sent_bytes, fate: Fate::InFlight };
-        Noted::Accepted { expired }
+        Noted::Accepted { bytes: self.sent_bytes, expired }
     }
 
     pub(crate) fn resolve(&mut self, result: &PacketResult) -> Resolved {
@@ -136,7 +138,7 @@ mod tests {
     fn each_result_counts_once() {
         let mut history = History::new(16);
         for id in 0..3 {
-            assert_eq!(history.note(packet(id)), Noted::Accepted { expired: false });
+            assert_eq!(history.note(packet(id)), Noted::Accepted { bytes: 100 * (id + 1), expired: false });
         }
         assert!(matches!(history.resolve(&result(0, true)), Resolved::Received(record) if record.delivered == 100));
         assert!(matches!(history.resolve(&result(1, false)), Resolved::Lost(_)));
@@ -173,7 +175,7 @@ mod tests {
         let mut history = History::new(16);
         history.note(packet(5));
         assert_eq!(history.note(packet(5)), Noted::Misnumbered);
-        assert_eq!(history.note(packet(5 + 16)), Noted::Accepted { expired: true });
+        assert_eq!(history.note(packet(5 + 16)), Noted::Accepted { bytes: 200, expired: true });
         assert_eq!(history.resolve(&result(5, true)), Resolved::Unknown);
         assert_eq!(history.note(packet(5)), Noted::Misnumbered);
     }

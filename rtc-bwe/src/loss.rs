@@ -25,8 +25,8 @@ const SIGNIFICANCE: f64 = 2.5;
 const PERSISTENT: f64 = 0.5;
 /// A test lowers the rate no further than to this.
 const MAX_CUT: f64 = 0.5;
-/// An observation with this much loss is an outage, which says nothing about random loss.
-const OUTAGE: f64 = 0.9;
+/// Nothing arriving for this long is an outage, which says nothing about random loss.
+const OUTAGE: Duration = Duration::from_millis(300);
 /// Weight of an unsuspicious observation in what is known to be random.
 const INHERENT_GAIN: f64 = 0.1;
 /// A limit doubles its hold time at most to this multiple.
@@ -46,6 +46,8 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Loss {
     config: LossConfig,
+    /// Packets lost in a row since the last that arrived.
+    run: Observation,
     open: Observation,
     closed: [Observation; WINDOW],
     next: usize,
@@ -61,6 +63,8 @@ struct Observation {
     span: Option<(Instant, Instant)>,
     packets: u32,
     lost: u32,
+    /// Runs of lost packets.
+    bursts: u32,
     /// Some of them met a queue: loss here is not taken for random.
     queued: bool,
 }
@@ -72,13 +76,14 @@ enum Phase {
     /// The rate was lowered; packets sent from `since` on show whether the loss of `before` persists.
     Testing { limit: f64, before: f64, since: Instant, sample: Observation },
     /// Loss limits the rate.
-    Limited { limit: f64, grown: Instant, hold_until: Instant },
+    Limited { limit: f64, growth: f64, grown: Instant },
 }
 
 impl Loss {
     pub(crate) fn new(config: LossConfig) -> Self {
         Self {
             config,
+            run: Observation::default(),
             open: Observation::default(),
             closed: [Observation::default(); WINDOW],
             next: 0,
@@ -90,12 +95,17 @@ impl Loss {
 
     /// Takes the fate of a packet; `queued` if there is more queue than congestion control aims at.
     pub(crate) fn push(&mut self, sent: Instant, lost: bool, queued: bool) {
-        self.open.add(sent, lost, queued);
-        if let Phase::Testing { since, sample, .. } = &mut self.phase
-            && sent >= *since
-        {
-            sample.add(sent, lost, queued);
+        if lost {
+            self.run.add(sent, true, queued);
+            return;
         }
+        let run = core::mem::take(&mut self.run);
+        if run.duration() < OUTAGE {
+            self.commit(&run);
+        }
+        let mut arrived = Observation::default();
+        arrived.add(sent, false, queued);
+        self.commit(&arrived);
     }
 
     /// A packet taken for lost arrived.
@@ -128,16 +138,14 @@ impl Loss {
         }
         let loss = recent.fraction();
         let excess = loss - self.inherent;
-        let deviation = (self.inherent.max(0.01) / f64::from(recent.packets)).sqrt();
+        let deviation = (self.inherent.max(0.01) * recent.clumping() / f64::from(recent.packets)).sqrt();
         if excess > self.config.margin.max(SIGNIFICANCE * deviation) {
             let cut = if loss > self.config.max_random { MAX_CUT } else { (1.0 - excess).max(MAX_CUT) };
             let sample = Observation::default();
             self.phase = Phase::Testing { limit: rate * cut, before: loss, since: now, sample };
             return Some(Verdict::Testing);
         }
-        if loss < OUTAGE {
-            self.inherent += INHERENT_GAIN * (loss - self.inherent);
-        }
+        self.inherent += INHERENT_GAIN * (loss - self.inherent);
         None
     }
 
@@ -157,15 +165,25 @@ impl Loss {
     /// Fraction of packets lost of late without a queue.
     pub(crate) fn random(&self) -> f64 {
         let mut sum = Observation::default();
-        for observation in self.closed.iter().filter(|one| !one.queued && one.fraction() < OUTAGE) {
+        for observation in self.closed.iter().filter(|one| !one.queued) {
             sum.merge(observation);
         }
         sum.fraction()
     }
 
+    fn commit(&mut self, packets: &Observation) {
+        self.open.merge(packets);
+        if let Phase::Testing { since, sample, .. } = &mut self.phase
+            && packets.span.is_some_and(|(first, _)| first >= *since)
+        {
+            sample.merge(packets);
+        }
+    }
+
     fn judge(&mut self, now: Instant, before: f64, sample: Observation) -> Option<Verdict> {
         let span = sample.duration();
-        let enough = sample.packets >= 2 * OBSERVATION_PACKETS && span >= 2 * OBSERVATION;
+        let packets = f64::from(2 * OBSERVATION_PACKETS) * sample.clumping();
+        let enough = f64::from(sample.packets) >= packets && span >= 2 * OBSERVATION;
         if !enough && span < MAX_OBSERVATION {
             return None;
         }
@@ -180,19 +198,20 @@ impl Loss {
         }
         let hold_until = now + self.config.hold * self.hold;
         self.hold = (2 * self.hold).min(MAX_HOLD);
-        self.phase = Phase::Limited { limit, grown: hold_until, hold_until };
+        self.phase = Phase::Limited { limit, growth: self.config.growth - 1.0, grown: hold_until };
         Some(Verdict::Congestion)
     }
 
-    /// A limit that was kept long enough grows, and ends when it limits no more.
+    /// A limit that was kept long enough grows, the faster the longer nothing is lost by it, and ends when it limits no more.
     fn grow(&mut self, now: Instant, allowed: f64) {
-        let Phase::Limited { limit, grown, hold_until } = &mut self.phase else { return };
-        if now <= *hold_until {
+        let Phase::Limited { limit, growth, grown } = &mut self.phase else { return };
+        if now <= *grown {
             return;
         }
         let elapsed = (now - *grown).as_secs_f64().min(1.0);
         *grown = now;
-        *limit *= 1.0 + (self.config.growth - 1.0) * elapsed;
+        *limit *= 1.0 + *growth * elapsed;
+        *growth = (*growth * (1.0 + elapsed)).min(1.0);
         if *limit > allowed {
             self.phase = Phase::Quiet;
             self.hold = 1;
@@ -230,6 +249,13 @@ impl Observation {
     }
 
     fn merge(&mut self, other: &Self) {
+        self.span = match (self.span, other.span) {
+            (Some((first, last)), Some((other_first, other_last))) => {
+                Some((first.min(other_first), last.max(other_last)))
+            }
+            (span, None) | (None, span) => span,
+        };
+        self.bursts = self.bursts.saturating_add(u32::from(other.lost > 0).max(other.bursts));
         self.packets = self.packets.saturating_add(other.packets);
         self.lost = self.lost.saturating_add(other.lost);
         self.queued |= other.queued;
@@ -241,5 +267,10 @@ impl Observation {
 
     fn fraction(&self) -> f64 {
         f64::from(self.lost) / f64::from(self.packets.max(1))
+    }
+
+    /// By how much the variance of the loss exceeds that of independent losses, if runs of them are geometric.
+    fn clumping(&self) -> f64 {
+        (2.0 * f64::from(self.lost) / f64::from(self.bursts.max(1)) - 1.0).max(1.0)
     }
 }

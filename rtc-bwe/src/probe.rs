@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
+use rtc_core::Bitrate;
 use rtc_core::bwe::{ProbeCluster, ProbeId, SentPacket};
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, DataSize};
 
 use crate::config::ProbeConfig;
 
@@ -46,13 +46,18 @@ struct Cluster {
     received: Span,
 }
 
-/// Bytes and the time they took.
+/// From the first packet of a probe to the last: when each was, and how many bytes were before it, of the probe or not.
 #[derive(Debug, Clone, Copy, Default)]
 struct Span {
     packets: u32,
+    first: Option<Mark>,
+    last: Option<Mark>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
     bytes: u64,
-    first: Option<(Instant, u64)>,
-    last: Option<(Instant, u64)>,
 }
 
 impl Prober {
@@ -86,15 +91,18 @@ impl Prober {
         Some(ProbeCluster { id, rate, size: rate.size_in(self.config.duration), packets: self.config.packets })
     }
 
-    pub(crate) fn on_sent(&mut self, packet: &SentPacket) {
+    /// Takes note of a sent packet, with the bytes sent up to and with it.
+    pub(crate) fn on_sent(&mut self, packet: &SentPacket, bytes: u64) {
         if let Some(cluster) = self.running.as_mut().filter(|cluster| Some(cluster.id) == packet.probe) {
-            cluster.sent.add(packet.sent, packet.size);
+            // What was sent by the time the last packet leaves does not include it.
+            cluster.sent.add(packet.sent, bytes.saturating_sub(packet.size.as_bytes()));
         }
     }
 
-    pub(crate) fn on_received(&mut self, id: ProbeId, size: DataSize, received: Instant) {
+    /// Takes note of a received packet, with the bytes delivered up to and with it.
+    pub(crate) fn on_received(&mut self, id: ProbeId, bytes: u64, received: Instant) {
         if let Some(cluster) = self.running.as_mut().filter(|cluster| cluster.id == id) {
-            cluster.received.add(received, size);
+            cluster.received.add(received, bytes);
         }
     }
 
@@ -106,8 +114,8 @@ impl Prober {
             return None;
         }
         self.running = None;
-        let sent = cluster.sent.rate_without_last()?;
-        let received = cluster.received.rate_without_first()?;
+        let sent = cluster.sent.rate()?;
+        let received = cluster.received.rate()?;
         if received > MAX_COMPRESSION * sent {
             return None;
         }
@@ -121,35 +129,27 @@ impl Prober {
 }
 
 impl Span {
-    fn add(&mut self, at: Instant, size: DataSize) {
-        let size = size.as_bytes();
+    fn add(&mut self, at: Instant, bytes: u64) {
+        let mark = Mark { at, bytes };
         self.packets = self.packets.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(size);
-        self.first.get_or_insert((at, size));
-        if self.last.is_none_or(|(last, _)| at >= last) {
-            self.last = Some((at, size));
+        self.first.get_or_insert(mark);
+        if self.last.is_none_or(|last| at >= last.at) {
+            self.last = Some(mark);
         }
     }
 
-    /// Rate of sending: the last packet takes its time after the span.
-    fn rate_without_last(&self) -> Option<f64> {
-        self.rate(self.last?.1)
-    }
-
-    /// Rate of arrival: the first packet took its time before the span.
-    fn rate_without_first(&self) -> Option<f64> {
-        self.rate(self.first?.1)
-    }
-
-    fn rate(&self, without: u64) -> Option<f64> {
-        let time = self.last?.0 - self.first?.0;
-        let bytes = self.bytes.saturating_sub(without);
+    fn rate(&self) -> Option<f64> {
+        let (first, last) = (self.first?, self.last?);
+        let time = last.at - first.at;
+        let bytes = last.bytes.saturating_sub(first.bytes);
         (time > Duration::ZERO && bytes > 0).then(|| 8.0 * bytes as f64 / time.as_secs_f64())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rtc_core::DataSize;
+
     use super::*;
 
     const START: Bitrate = Bitrate::from_kbps(300);
@@ -162,11 +162,12 @@ mod tests {
         let arrival = spacing.max(Bitrate::from_kbps(capacity).time_for(SIZE));
         for index in 0..10 {
             let sent = Instant::from_millis(7) + spacing * u32::try_from(index).unwrap();
-            prober.on_sent(&SentPacket { id: index, sent, size: SIZE, probe: Some(cluster.id) });
+            let packet = SentPacket { id: index, sent, size: SIZE, probe: Some(cluster.id) };
+            prober.on_sent(&packet, SIZE.as_bytes() * (index + 1));
         }
         for index in 0..10 - lost {
             let received = Instant::from_millis(99) + arrival * u32::try_from(index).unwrap();
-            prober.on_received(cluster.id, SIZE, received);
+            prober.on_received(cluster.id, SIZE.as_bytes() * (index + 1), received);
         }
         prober.finish()
     }
@@ -214,8 +215,9 @@ mod tests {
         let cluster = prober.poll(Instant::ZERO, 300e3, MAX).unwrap();
         for index in 0..5 {
             let sent = Instant::from_millis(4 * index);
-            prober.on_sent(&SentPacket { id: index, sent, size: SIZE, probe: Some(cluster.id) });
-            prober.on_received(cluster.id, SIZE, Instant::from_millis(100 + index));
+            let bytes = SIZE.as_bytes() * (index + 1);
+            prober.on_sent(&SentPacket { id: index, sent, size: SIZE, probe: Some(cluster.id) }, bytes);
+            prober.on_received(cluster.id, bytes, Instant::from_millis(100 + index));
         }
         assert_eq!(prober.finish(), None);
     }

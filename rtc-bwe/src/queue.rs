@@ -22,8 +22,12 @@ const BINS: usize = 64;
 const STANDING_BINS: usize = 8;
 /// What is recent, and by how many bins it is judged at least: one late packet is no queue.
 const RECENT: (Duration, usize) = (Duration::from_millis(25), 2);
-/// A packet this little above the base delay met an empty queue.
+/// A packet this little above the base delay, noise aside, met an empty queue.
 const EMPTY: f64 = 0.001;
+/// Weight of a new sample in the noise: about two seconds.
+const NOISE_GAIN: f64 = 0.05;
+/// More noise than this in seconds is no excuse.
+const MAX_NOISE: f64 = 0.03;
 
 /// Estimates the queue delay from send times and arrival times, whose clocks have any offset and a small drift.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub(crate) struct QueueDelay {
     /// One-way delay of the first packet: all others are relative to it, so that the offset of the clocks cancels.
     reference: Option<(Instant, i64)>,
     last_nanos: i64,
+    noise: f64,
+    /// Standing queues, a window apart, the newest last.
+    samples: [f64; 3],
+    sampled: Instant,
     busy_since: Option<Instant>,
     emptied: Option<Instant>,
 }
@@ -52,6 +60,9 @@ impl QueueDelay {
             base: Base::new(config.base_window, config.max_drift_ppm),
             reference: None,
             last_nanos: 0,
+            noise: 0.0,
+            samples: [0.0; 3],
+            sampled: Instant::ZERO,
             busy_since: None,
             emptied: None,
         }
@@ -71,7 +82,7 @@ impl QueueDelay {
         } else if self.busy_since.is_none() {
             self.busy_since = Some(received);
         }
-        if queue <= EMPTY {
+        if queue <= EMPTY + self.noise {
             self.emptied = Some(sent);
         }
         self.bin(sent, delay);
@@ -118,6 +129,11 @@ impl QueueDelay {
         self.emptied
     }
 
+    /// How much the standing queue in seconds wavers: less of a queue than this cannot be told.
+    pub(crate) const fn noise(&self) -> f64 {
+        self.noise
+    }
+
     pub(crate) fn drift_ppm(&self) -> f64 {
         self.base.drift() * 1e6
     }
@@ -132,10 +148,24 @@ impl QueueDelay {
                 return;
             }
         }
+        self.measure_noise(sent);
         if self.bins.len() == BINS {
             self.bins.pop_front();
         }
         self.bins.push_back(Bin { sent, delay });
+    }
+
+    /// The mean second difference of the standing queue: one that grows or shrinks steadily has none.
+    fn measure_noise(&mut self, now: Instant) {
+        if now - self.sampled < self.config.window {
+            return;
+        }
+        self.sampled = now;
+        let [_, a, b] = self.samples;
+        let c = self.standing();
+        self.samples = [a, b, c];
+        let sample = (a - 2.0 * b + c).abs().min(MAX_NOISE);
+        self.noise += NOISE_GAIN * (sample - self.noise);
     }
 
     fn above_base(&self, window: Duration, bins: usize) -> f64 {
