@@ -14,8 +14,6 @@ pub struct RecorderConfig {
     /// How long after an arrival it is reported. Default 50 ms: often enough for a bandwidth estimator to see a queue grow,
     /// and about 1 % of a 1 Mb/s stream.
     pub interval: Duration,
-    /// The most bytes of one feedback packet, RTCP header included. Default 1100, which leaves a datagram room for reports.
-    pub max_size: usize,
     /// Packets remembered, a power of two, 32768 at most. More lost or unreported ones in a row than this are left out of
     /// reports. Default 4096, half a second at 100 Mb/s.
     pub window: usize,
@@ -26,7 +24,7 @@ pub struct RecorderConfig {
 
 impl Default for RecorderConfig {
     fn default() -> Self {
-        Self { interval: Duration::from_millis(50), max_size: 1_100, window: 4_096, reorder: 256 }
+        Self { interval: Duration::from_millis(50), window: 4_096, reorder: 256 }
     }
 }
 
@@ -84,20 +82,19 @@ pub struct FeedbackRecorder {
 }
 
 impl FeedbackRecorder {
+    /// Bytes the smallest feedback packet takes.
+    pub const MIN_ROOM: usize = 24;
+
     /// An empty recorder.
     ///
     /// # Errors
-    /// [`ConfigError`] if `window` is not a power of two from 2 to 32768, `reorder` is not below it, or `max_size` is less
-    /// than 64 or more than 65535.
+    /// [`ConfigError`] if `window` is not a power of two from 2 to 32768, or `reorder` is not below it.
     pub fn new(config: RecorderConfig) -> Result<Self, ConfigError> {
         if !config.window.is_power_of_two() || !(2..=1 << 15).contains(&config.window) {
             return Err(ConfigError::new("window", "must be a power of two from 2 to 32768"));
         }
         if usize::from(config.reorder) >= config.window {
             return Err(ConfigError::new("reorder", "must be less than window"));
-        }
-        if !(64..=65_535).contains(&config.max_size) {
-            return Err(ConfigError::new("max_size", "must be from 64 to 65535"));
         }
         Ok(Self {
             unwrapper: SeqUnwrapper::default(),
@@ -109,7 +106,7 @@ impl FeedbackRecorder {
             number: 0,
             symbols: Vec::with_capacity(config.window),
             deltas: Vec::with_capacity(config.window),
-            pool: BytesMut::with_capacity(4 * config.max_size),
+            pool: BytesMut::new(),
             stats: RecorderStats::default(),
             config,
         })
@@ -142,9 +139,10 @@ impl FeedbackRecorder {
 
     /// The next feedback packet that is due; ask until there is none.
     ///
-    /// `sender` is the SSRC to report as, `media` any SSRC reported on.
-    pub fn poll(&mut self, now: Instant, sender: Ssrc, media: Ssrc) -> Option<TransportFeedback> {
-        if self.due? > now {
+    /// `sender` is the SSRC to report as, `media` any SSRC reported on. The packet takes `room` bytes at most, RTCP header
+    /// included; in less than [`MIN_ROOM`](Self::MIN_ROOM) there is none.
+    pub fn poll(&mut self, now: Instant, sender: Ssrc, media: Ssrc, room: usize) -> Option<TransportFeedback> {
+        if self.due? > now || room < Self::MIN_ROOM {
             return None;
         }
         let newest = self.newest?;
@@ -157,7 +155,7 @@ impl FeedbackRecorder {
             reference_time: (reference >> 8) as u32 & 0xff_ffff,
             number: self.number,
         };
-        let feedback = head.encode(&self.symbols, &self.deltas, self.config.max_size, &mut self.pool);
+        let feedback = head.encode(&self.symbols, &self.deltas, room, &mut self.pool);
         self.number = self.number.wrapping_add(1);
         self.stats.feedbacks += 1;
         self.next += u64::from(feedback.status_count());

@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use rtc_core::time::NtpTime;
 use rtc_core::{ConfigError, Malformed, RtpTime, Ssrc};
@@ -96,6 +98,26 @@ impl ReceiverReport {
 }
 
 impl ReportBlock {
+    /// Time to the receiver and back (RFC 3550 §6.4.1), the block having arrived at `now` on the wall clock of our reports.
+    ///
+    /// ```text
+    /// A  now, in short form
+    /// -  last_sr              when our report left
+    /// -  delay_since_last_sr  how long the receiver held on to it
+    /// =  round trip
+    /// ```
+    ///
+    /// `None` if the block answers no report, or the result would be negative.
+    #[must_use]
+    pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {
+        if self.last_sr == 0 {
+            return None;
+        }
+        let units = now.to_short().wrapping_sub(self.last_sr).wrapping_sub(self.delay_since_last_sr).cast_signed();
+        // One unit below zero is rounding on a path that takes no time.
+        (units >= -1).then(|| NtpTime::duration_of_short(units.max(0).unsigned_abs()))
+    }
+
     fn from_wire(report: &ReceptionReport) -> Self {
         Self {
             ssrc: Ssrc(report.ssrc),

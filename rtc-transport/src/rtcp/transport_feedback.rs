@@ -135,18 +135,19 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The feedback of as many of `symbols` as fit `max_size` bytes on the wire, at least one if that has room for 24.
+    /// The feedback of as many of `symbols` as fit `room` bytes on the wire, at least one if there is room for 24 bytes.
     ///
     /// `deltas` are those of the symbols that have one, in ticks.
     pub(crate) fn encode(
         self,
         symbols: &[Symbol],
         deltas: &[i16],
-        max_size: usize,
+        room: usize,
         pool: &mut BytesMut,
     ) -> TransportFeedback {
         pool.clear();
-        let mut room = max_size.saturating_sub(4 + FIXED_LEN);
+        // Cut to whole words, as padding will extend what is written to them.
+        let mut room = (room & !3).saturating_sub(4 + FIXED_LEN);
         let mut covered = 0;
         while covered < symbols.len() {
             let fitting = fitting(&symbols[covered..], room);

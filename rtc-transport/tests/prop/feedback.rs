@@ -46,10 +46,10 @@ struct Outcome {
     history: SendHistory,
 }
 
-fn through_the_wire(feedback: TransportFeedback, max_size: usize) -> TransportFeedback {
+fn through_the_wire(feedback: TransportFeedback, room: usize) -> TransportFeedback {
     let mut out = BytesMut::new();
     RtcpPacket::TransportFeedback(feedback).write(&mut out).unwrap();
-    assert!(out.len() <= max_size.next_multiple_of(4), "{} bytes", out.len());
+    assert!(out.len() <= room, "{} bytes", out.len());
     let mut packets = Compound::parse(out.freeze()).unwrap().packets();
     match packets.next() {
         Some(Ok(RtcpPacket::TransportFeedback(feedback))) => feedback,
@@ -57,11 +57,9 @@ fn through_the_wire(feedback: TransportFeedback, max_size: usize) -> TransportFe
     }
 }
 
-fn run(trips: &[Trip], first_id: u64, start: Instant, max_size: usize, fates: &[u8]) -> Outcome {
+fn run(trips: &[Trip], first_id: u64, start: Instant, room: usize, fates: &[u8]) -> Outcome {
     let mut history = SendHistory::new(&HistoryConfig::default()).unwrap();
-    let mut config = RecorderConfig::default();
-    config.max_size = max_size;
-    let recorder = FeedbackRecorder::new(config).unwrap();
+    let recorder = FeedbackRecorder::new(RecorderConfig::default()).unwrap();
     let mut arrivals = Vec::new();
     let mut sent = start;
     for (id, trip) in (first_id..).zip(trips) {
@@ -76,25 +74,25 @@ fn run(trips: &[Trip], first_id: u64, start: Instant, max_size: usize, fates: &[
     let mut outcome = Outcome { results: Vec::new(), first_arrivals: BTreeMap::new(), recorder, history };
     let mut feedbacks = Vec::new();
     for (at, id) in arrivals {
-        poll_until(&mut outcome.recorder, at, &mut feedbacks);
+        poll_until(&mut outcome.recorder, at, room, &mut feedbacks);
         let recorded = outcome.recorder.insert(at, seq_of(id), at);
         let expected = if outcome.first_arrivals.contains_key(&id) { Recorded::Duplicate } else { Recorded::Accepted };
         assert_eq!(recorded, expected);
         outcome.first_arrivals.entry(id).or_insert(at);
     }
-    poll_until(&mut outcome.recorder, Instant::MAX, &mut feedbacks);
-    deliver(feedbacks, max_size, fates, &mut outcome);
+    poll_until(&mut outcome.recorder, Instant::MAX, room, &mut feedbacks);
+    deliver(feedbacks, room, fates, &mut outcome);
     outcome
 }
 
-fn poll_until(recorder: &mut FeedbackRecorder, end: Instant, feedbacks: &mut Vec<TransportFeedback>) {
+fn poll_until(recorder: &mut FeedbackRecorder, end: Instant, room: usize, feedbacks: &mut Vec<TransportFeedback>) {
     while let Some(due) = recorder.poll_timeout().filter(|due| *due <= end) {
-        assert!(recorder.poll(due - Duration::from_nanos(1), Ssrc(1), Ssrc(2)).is_none() || due == Instant::ZERO);
-        feedbacks.push(recorder.poll(due, Ssrc(1), Ssrc(2)).expect("the deadline was reached"));
+        assert!(recorder.poll(due - Duration::from_nanos(1), Ssrc(1), Ssrc(2), room).is_none() || due == Instant::ZERO);
+        feedbacks.push(recorder.poll(due, Ssrc(1), Ssrc(2), room).expect("the deadline was reached"));
     }
 }
 
-fn deliver(mut feedbacks: Vec<TransportFeedback>, max_size: usize, fates: &[u8], outcome: &mut Outcome) {
+fn deliver(mut feedbacks: Vec<TransportFeedback>, room: usize, fates: &[u8], outcome: &mut Outcome) {
     for index in 0..feedbacks.len() {
         let times = match fates.get(index) {
             Some(1) => 0,
@@ -106,7 +104,7 @@ fn deliver(mut feedbacks: Vec<TransportFeedback>, max_size: usize, fates: &[u8],
             _ => 1,
         };
         for _ in 0..times {
-            let feedback = through_the_wire(feedbacks[index].clone(), max_size);
+            let feedback = through_the_wire(feedbacks[index].clone(), room);
             assert_eq!(feedback, feedbacks[index]);
             let results = outcome.history.on_feedback(&feedback);
             assert!(results.is_sorted_by(|a, b| a.packet.id < b.packet.id));
@@ -143,9 +141,9 @@ fn check_counters(outcome: &Outcome) {
 proptest! {
     #[test]
     fn what_arrived_is_told_within_half_a_tick(
-        trips in trips(), first_id in 1..200_000_u64, start_ms in 0..2_000_000_000_u64, max_size in 64..1_200_usize,
+        trips in trips(), first_id in 1..200_000_u64, start_ms in 0..2_000_000_000_u64, room in 24..1_200_usize,
     ) {
-        let outcome = run(&trips, first_id, Instant::from_millis(start_ms), max_size, &[]);
+        let outcome = run(&trips, first_id, Instant::from_millis(start_ms), room, &[]);
         check_times(&outcome);
         check_counters(&outcome);
         // Every arrival is told once, and everything before the last arrival that did not arrive is told lost, once.
@@ -168,9 +166,9 @@ proptest! {
 
     #[test]
     fn lost_repeated_and_swapped_feedback_tells_nothing_wrong(
-        trips in trips(), fates in feedback_fates(), max_size in 64..300_usize,
+        trips in trips(), fates in feedback_fates(), room in 24..300_usize,
     ) {
-        let outcome = run(&trips, 70_000, Instant::from_millis(5), max_size, &fates);
+        let outcome = run(&trips, 70_000, Instant::from_millis(5), room, &fates);
         check_times(&outcome);
         check_counters(&outcome);
         for result in &outcome.results {
@@ -205,7 +203,7 @@ proptest! {
         for (seq, gap) in seqs {
             now += Duration::from_millis(gap);
             recorder.insert(now, SeqNum(seq), now);
-            while let Some(feedback) = recorder.poll(now, Ssrc(1), Ssrc(2)) {
+            while let Some(feedback) = recorder.poll(now, Ssrc(1), Ssrc(2), 1_100) {
                 prop_assert!(feedback.status_count() > 0);
                 prop_assert_eq!(&through_the_wire(feedback.clone(), 1_100), &feedback);
                 prop_assert!(history.on_feedback(&feedback).len() <= 1);

@@ -4,4 +4,5 @@
 
 mod feedback;
 mod pacer;
+mod receiver;
 mod wire;
