@@ -21,7 +21,7 @@ pub struct EncodedAudio {
     pub silent: bool,
 }
 
-/// Turns frames of audio into payloads.
+/// Turns frames of audio into payloads, one each.
 pub trait AudioEncoder: Send {
     /// The audio it takes.
     fn format(&self) -> AudioFormat;
@@ -43,7 +43,8 @@ pub trait AudioEncoder: Send {
 
 /// Turns payloads into audio, and fills in what is missing.
 ///
-/// Output has the decoder's rate and channels. All methods return samples per channel written and leave the rest alone.
+/// Output has the decoder's rate and channels, samples nominally in -1.0..=1.0; lengths and offsets are in samples per channel.
+/// All methods return samples written and leave the rest of the output alone.
 pub trait AudioDecoder: Send {
     /// The audio it gives.
     fn format(&self) -> AudioFormat;
@@ -59,6 +60,9 @@ pub trait AudioDecoder: Send {
 
     /// Decodes from `payload` a redundant copy of the audio that begins `offset` samples before the payload's own, as much
     /// as fills `out`. `None`, and nothing written, if the payload has none of it.
+    ///
+    /// How far back copies reach is the codec's business, and not having one says nothing about smaller offsets: in a long gap
+    /// conceal from the oldest sample on until a copy is found.
     fn decode_redundant(&mut self, payload: &[u8], offset: usize, out: AudioMut<'_>) -> Option<usize> {
         let _ = (payload, offset, out);
         None

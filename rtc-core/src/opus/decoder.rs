@@ -96,7 +96,8 @@ impl AudioDecoder for OpusDecoder {
     /// Decodes the coarse copy of the frame before `payload`'s own first frame (LBRR, RFC 6716 §2.1.7).
     ///
     /// There is one exactly one frame back, so `None` for every `offset` but the frame's own length, for packets without, and
-    /// where the library could not use it: right after a packet in CELT mode.
+    /// where the library could not use it: right after a packet in CELT mode. A packet longer than 20 ms is a single frame in
+    /// SILK mode and several of 20 ms in hybrid mode.
     fn decode_redundant(&mut self, payload: &[u8], offset: usize, mut out: AudioMut<'_>) -> Option<usize> {
         let packet = OpusPacket::parse(payload).ok()?;
         let samples = packet.frame_samples(self.format.rate);
