@@ -3,6 +3,8 @@
 
 mod history;
 mod recorder;
+#[cfg(test)]
+mod tests;
 
 pub use history::{HistoryConfig, HistoryStats, SendHistory};
 pub use recorder::{FeedbackRecorder, Recorded, RecorderConfig, RecorderStats};

@@ -9,4 +9,5 @@ pub mod receiver;
 pub mod rtcp;
 pub mod schedule;
 pub mod sender;
+pub mod session;
 pub mod sync;

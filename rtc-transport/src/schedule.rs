@@ -100,6 +100,7 @@ pub struct RtcpScheduler {
     early: Option<Instant>,
     feedback_waits: bool,
     granted: Option<Grant>,
+    leaving: bool,
     /// While waiting to say goodbye: members that did so too, oneself included (RFC 3550 §6.3.7).
     leavers: Option<u32>,
 }
@@ -153,6 +154,7 @@ impl RtcpScheduler {
             early: None,
             feedback_waits: false,
             granted: None,
+            leaving: false,
             leavers: None,
             config,
         };
@@ -201,8 +203,11 @@ impl RtcpScheduler {
     }
 
     /// Asks for a chance to send feedback (RFC 4585 §3.5.2). Returns when it will come: at once, if the last one is not too
-    /// recent, or with the next report.
+    /// recent, or with the next report; after a goodbye never.
     pub fn request_feedback(&mut self, now: Instant) -> Instant {
+        if self.leaving {
+            return Instant::MAX;
+        }
         self.feedback_waits = true;
         if let Some(early) = self.early {
             return early;
@@ -237,13 +242,14 @@ impl RtcpScheduler {
     /// Among more than 50 members it waits as for a first report, with the members that leave as well for membership
     /// (RFC 3550 §6.3.7).
     pub fn leave(&mut self, now: Instant, size: DataSize, members: u32) {
+        self.leaving = true;
+        self.early = None;
         if members <= CROWD {
             self.granted = Some(Grant::Bye);
             self.next = now;
             return;
         }
         self.granted = None;
-        self.early = None;
         self.previous = now;
         self.members_then = 1;
         self.initial = true;

@@ -149,6 +149,12 @@ impl SendHistory {
         &self.results
     }
 
+    /// What the last feedback told, again.
+    #[must_use]
+    pub fn results(&self) -> &[PacketResult] {
+        &self.results
+    }
+
     /// Data sent and not yet reported on.
     #[must_use]
     pub fn in_flight(&self) -> DataSize {
