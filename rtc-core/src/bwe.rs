@@ -1,5 +1,7 @@
 //! The bandwidth-estimation role and the normalized feedback it lives on.
 
+#![deny(clippy::missing_trait_methods)]
+
 use core::time::Duration;
 
 use crate::time::Instant;

@@ -1,5 +1,7 @@
 //! The forward-error-correction roles.
 
+#![deny(clippy::missing_trait_methods)]
+
 use crate::{Malformed, RtpPacket};
 
 /// Makes repair packets for the source packets it is shown.

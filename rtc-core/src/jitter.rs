@@ -1,5 +1,7 @@
 //! The jitter-buffer role: packets in as the network delivers them, media out in time and order.
 
+#![deny(clippy::missing_trait_methods)]
+
 use core::time::Duration;
 
 use crate::time::Instant;

@@ -1,5 +1,7 @@
 //! The mixing role.
 
+#![deny(clippy::missing_trait_methods)]
+
 use crate::audio::{AudioMut, AudioRef};
 
 /// Adds several signals up into one.

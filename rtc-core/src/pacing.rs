@@ -1,5 +1,7 @@
 //! The pacing role: spreading packets over time so that they do not arrive at the bottleneck in bursts.
 
+#![deny(clippy::missing_trait_methods)]
+
 use crate::time::Instant;
 use crate::{Bitrate, DataSize};
 

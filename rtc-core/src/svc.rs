@@ -1,5 +1,7 @@
 //! The layer-selection role: which packets of a layered stream one receiver gets, and under what numbers.
 
+#![deny(clippy::missing_trait_methods)]
+
 use crate::time::Instant;
 use crate::{Bitrate, RtpPacket, RtpTime, SeqNum, Ssrc};
 

@@ -1,3 +1,5 @@
+#![deny(clippy::missing_trait_methods)]
+
 use crate::Frequency;
 
 use super::{AudioMut, AudioRef};
@@ -19,9 +21,13 @@ pub trait AudioProcessor: Send {
 /// Removes from the microphone signal what the loudspeaker put there.
 pub trait EchoCanceller: Send {
     /// What the loudspeaker is about to play: one 10 ms frame.
+    ///
+    /// Frames of another shape than the canceller was built for are left out.
     fn render(&mut self, far: AudioRef<'_>);
 
     /// What the microphone picked up, cleaned in place: one 10 ms frame.
+    ///
+    /// Frames of another shape than the canceller was built for pass unchanged.
     fn capture(&mut self, near: AudioMut<'_>);
 }
 

@@ -1,3 +1,5 @@
+#![deny(clippy::missing_trait_methods)]
+
 use crate::audio::{AudioMut, AudioRef};
 use crate::{Bitrate, Frequency, Malformed};
 

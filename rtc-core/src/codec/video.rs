@@ -1,3 +1,5 @@
+#![deny(clippy::missing_trait_methods)]
+
 use bytes::Bytes;
 
 use crate::svc::LayerId;

@@ -15,23 +15,35 @@
 
 use core::fmt;
 
+mod audio;
 mod bwe;
+mod codec;
 mod fec;
 mod jitter;
+mod mix;
 mod pacing;
+mod sound;
 mod stream;
+mod svc;
+mod video;
 
+pub use audio::{audio_latency, audio_processor, echo_canceller};
 pub use bwe::bandwidth_estimator;
+pub use codec::audio_codec;
 pub use fec::fec;
 pub use jitter::jitter_buffer;
+pub use mix::mixer;
 pub use pacing::pacer;
 pub use stream::Stream;
+pub use svc::layer_selector;
+pub use video::video_codec;
 
 /// Both runs gave the same; if not, names the law and the first difference.
 #[track_caller]
 fn assert_same<T: PartialEq + fmt::Debug>(left: &[T], right: &[T], law: &str) {
     let same = left.iter().zip(right).take_while(|(l, r)| l == r).count();
     if same < left.len().max(right.len()) {
-        panic!("{law}: at {same} {:?} became {:?}", left.get(same), right.get(same));
+        let [left, right] = [left, right].map(|run| format!("{:?}", run.get(same)));
+        panic!("{law}: at {same} {left:.200} became {right:.200}");
     }
 }

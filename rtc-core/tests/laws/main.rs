@@ -3,10 +3,15 @@
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
+mod audio;
 mod bwe;
+mod codec;
 mod fec;
 mod jitter;
+mod mix;
 mod pacing;
+mod svc;
+mod video;
 
 /// `breach` panics with a message naming `law`.
 #[track_caller]
