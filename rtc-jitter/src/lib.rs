@@ -1,2 +1,19 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+extern crate alloc;
+
+mod arrival;
+mod buffer;
+mod decide;
+mod delay;
+mod intake;
+mod playout;
+mod stats;
+mod store;
+mod stretch;
+
+pub use buffer::{AudioJitterBuffer, JitterConfig};
+pub use delay::DelayConfig;
+pub use playout::{AudioPlayout, PlayoutConfig, Pulled, PulledKind};
+pub use stats::{JitterStats, PlayoutStats};

@@ -1,0 +1,199 @@
+//! What to do next, as pure functions of the situation: tables test them.
+
+use crate::arrival::Nanos;
+
+const MS: Nanos = 1_000_000;
+
+/// What is being heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing: before the first packet, or after concealment faded out.
+    Silent,
+    /// Audio from packets.
+    Playing,
+    /// Made-up audio, for this long.
+    Concealing(Nanos),
+}
+
+/// The packet at the front, seen from the end of the audio decoded so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    Nothing,
+    Packet {
+        lead: Lead,
+        /// Media time between the end of what is held and its beginning; negative if they overlap.
+        gap: Nanos,
+        /// The delay it would have if it were next.
+        delay: Nanos,
+    },
+}
+
+/// What lies between the audio decoded last and the packet at the front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lead {
+    /// Nothing.
+    Continues,
+    /// Packets that are missing.
+    Loss,
+    /// Time in which none was sent: the talker paused, or the stream begins. It may be made longer or shorter.
+    Pause,
+}
+
+/// Where audio comes from when more is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The packet at the front.
+    Packet,
+    /// A copy inside the packet at the front, or else concealment, of the gap before it.
+    Repair,
+    Concealment,
+    Silence,
+}
+
+/// Delay beyond the target at which a gap is not filled but skipped: concealing it would be heard as much, and last.
+const SKIP: Nanos = 40 * MS;
+
+/// Chooses the source of the next samples.
+pub(crate) fn source(mode: Mode, front: Front, target: Nanos, conceal_limit: Nanos) -> Source {
+    let made_up = match mode {
+        Mode::Concealing(time) if time >= conceal_limit => Source::Silence,
+        Mode::Silent => Source::Silence,
+        _ => Source::Concealment,
+    };
+    let Front::Packet { lead, gap, delay } = front else {
+        return made_up;
+    };
+    let is_due = match lead {
+        Lead::Continues => true,
+        Lead::Loss => gap <= 0 || delay >= target.saturating_add(SKIP),
+        Lead::Pause => delay >= target,
+    };
+    match (is_due, made_up) {
+        (true, _) => Source::Packet,
+        (false, Source::Concealment) if lead == Lead::Loss => Source::Repair,
+        _ => made_up,
+    }
+}
+
+/// How play-out is to be sped up or slowed down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Warp {
+    pub(crate) direction: Direction,
+    /// How far the delay is from its target.
+    pub(crate) distance: Nanos,
+    /// How alike (normalised correlation) the two ends of a cut must be; `None` allows cuts in quiet passages only.
+    pub(crate) likeness: Option<f32>,
+    /// Part of the time played that may be taken out or put in, from 0 to 1 of the limit set.
+    pub(crate) effort: f32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Faster,
+    Slower,
+}
+
+/// Below this the delay is near enough to the target to be left alone even where a cut goes unheard.
+const QUIET_BAND: Nanos = 5 * MS;
+/// Below this it is left alone where a cut might be heard.
+const BAND: Nanos = 15 * MS;
+/// Distance beyond the band at which any cut is better than the delay.
+const URGENT: Nanos = 150 * MS;
+/// Time outside the band after which any cut is better than the delay: music and noise have no good one.
+const PATIENCE: Nanos = 3_000 * MS;
+/// Likeness of the two ends of a cut that is not heard.
+const ALIKE: f32 = 0.9;
+/// Part of the speed limit used where there is no urgency.
+const CALM: f32 = 0.4;
+
+/// Chooses how to move the delay to its target, `excess` away, after `lasting` outside the band.
+pub(crate) fn warp(excess: Nanos, lasting: Nanos) -> Option<Warp> {
+    let distance = excess.abs();
+    if distance <= QUIET_BAND {
+        return None;
+    }
+    let direction = if excess > 0 { Direction::Faster } else { Direction::Slower };
+    let urgency = part(distance - BAND, URGENT).max(part(lasting, PATIENCE));
+    // Too little delay loses packets, so the band reaches less far to this side.
+    let near = direction == Direction::Faster && distance <= BAND;
+    Some(Warp {
+        direction,
+        distance,
+        likeness: (!near).then_some(ALIKE * (1.0 - urgency)),
+        effort: CALM + (1.0 - CALM) * urgency,
+    })
+}
+
+/// Whether this far from the target is outside the band.
+pub(crate) fn is_off(excess: Nanos) -> bool {
+    !(-QUIET_BAND..=BAND).contains(&excess)
+}
+
+fn part(of: Nanos, whole: Nanos) -> f32 {
+    (of as f32 / whole as f32).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_table() {
+        use Lead::{Continues, Loss, Pause};
+        use Mode::{Concealing, Playing, Silent};
+        let packet = |lead, gap: Nanos, delay: Nanos| Front::Packet { lead, gap: gap * MS, delay: delay * MS };
+        let short = Concealing(10 * MS);
+        let long = Concealing(240 * MS);
+        // Target 60 ms, concealment up to 240 ms.
+        let table = [
+            (Silent, Front::Nothing, Source::Silence, "nothing came yet"),
+            (Silent, packet(Pause, 400, 50), Source::Silence, "the first packet waits for the target"),
+            (Silent, packet(Pause, 400, 60), Source::Packet, "and starts"),
+            (Silent, packet(Continues, 0, 50), Source::Packet, "after a stall there is no time to lose"),
+            (Silent, packet(Loss, 0, 50), Source::Packet, "nor after a loss that lasted"),
+            (Silent, packet(Loss, 500, 50), Source::Silence, "which is not over here"),
+            (Playing, packet(Continues, 0, 5), Source::Packet, "what continues is played with any delay"),
+            (Playing, packet(Continues, -10, 5), Source::Packet, "so is what overlaps"),
+            (Playing, Front::Nothing, Source::Concealment, "underrun"),
+            (Playing, packet(Pause, 400, 20), Source::Concealment, "the talker pauses"),
+            (Playing, packet(Pause, 0, 50), Source::Concealment, "and may pause longer"),
+            (Playing, packet(Pause, 400, 60), Source::Packet, "or shorter"),
+            (Playing, packet(Loss, 20, 50), Source::Repair, "loss"),
+            (Playing, packet(Loss, 20, 70), Source::Repair, "loss, a little behind"),
+            (Playing, packet(Loss, 20, 100), Source::Packet, "loss, far behind"),
+            (short, Front::Nothing, Source::Concealment, "underrun goes on"),
+            (short, packet(Continues, 0, 5), Source::Packet, "underrun ends"),
+            (short, packet(Loss, 10, 50), Source::Repair, "loss goes on"),
+            (long, Front::Nothing, Source::Silence, "concealment ends"),
+            (long, packet(Loss, 500, 10), Source::Silence, "long loss"),
+            (long, packet(Continues, 0, 5), Source::Packet, "it is back"),
+        ];
+        for (mode, front, expected, case) in table {
+            assert_eq!(source(mode, front, 60 * MS, 240 * MS), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn warp_table() {
+        let told = |excess: Nanos, lasting: Nanos| {
+            warp(excess * MS, lasting * MS).map(|warp| {
+                (
+                    warp.direction,
+                    warp.likeness.map(|likeness| (100.0 * likeness).round()),
+                    (100.0 * warp.effort).round(),
+                )
+            })
+        };
+        use Direction::{Faster, Slower};
+        assert_eq!(told(5, 0), None, "near enough");
+        assert_eq!(told(-5, 0), None, "near enough");
+        assert_eq!(told(10, 0), Some((Faster, None, 40.0)), "only where it goes unheard");
+        assert_eq!(told(15, 0), Some((Faster, None, 40.0)));
+        assert_eq!(told(16, 0), Some((Faster, Some(89.0), 40.0)), "a good cut will do");
+        assert_eq!(told(90, 0), Some((Faster, Some(45.0), 70.0)));
+        assert_eq!(told(1_000, 0), Some((Faster, Some(0.0), 100.0)), "any cut will do");
+        assert_eq!(told(20, 3_000), Some((Faster, Some(0.0), 100.0)), "enough of waiting for a good one");
+        assert_eq!(told(-10, 0), Some((Slower, Some(90.0), 40.0)));
+        assert_eq!(told(-500, 0), Some((Slower, Some(0.0), 100.0)));
+    }
+}

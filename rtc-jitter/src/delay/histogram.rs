@@ -1,0 +1,84 @@
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::arrival::{Nanos, nanos};
+
+/// Width of a bin.
+pub(super) const BIN: Duration = Duration::from_millis(BIN_MS as u64);
+const BIN_MS: u32 = 5;
+/// Bins of [`Histogram::RANGE`], and one for everything beyond.
+const BINS: usize = 801;
+/// Weight of one packet at which all are scaled down, far from where `f64` loses small ones.
+const RESCALE: f64 = 1e9;
+
+/// Lateness of packets with exponential forgetting.
+///
+/// Rather than shrink 801 bins for each packet, the packets grow heavier, and all is scaled down when they are too heavy.
+#[derive(Debug)]
+pub(super) struct Histogram {
+    weights: Box<[f64]>,
+    total: f64,
+    unit: f64,
+}
+
+impl Histogram {
+    /// Lateness told apart; what is beyond shares one bin.
+    pub(super) const RANGE: Duration = Duration::from_secs(4);
+
+    pub(super) fn new() -> Self {
+        Self { weights: Box::new([0.0; BINS]), total: 0.0, unit: 1.0 }
+    }
+
+    pub(super) fn add(&mut self, lateness: Nanos, packets: f64) {
+        let bin = lateness.max(0) / nanos(BIN);
+        let bin = usize::try_from(bin).unwrap_or(BINS).min(BINS - 1);
+        self.weights[bin] += packets * self.unit;
+        self.total += packets * self.unit;
+    }
+
+    /// Multiplies the weight of all that was added by `keep`.
+    pub(super) fn forget(&mut self, keep: f64) {
+        self.unit /= keep;
+        if self.unit < RESCALE {
+            return;
+        }
+        for weight in &mut self.weights {
+            *weight /= self.unit;
+        }
+        self.total = self.weights.iter().sum();
+        self.unit = 1.0;
+    }
+
+    /// Makes all that was added this much less late, whole bins only.
+    pub(super) fn shift_down(&mut self, by: Nanos) {
+        let bins = usize::try_from(by / nanos(BIN)).unwrap_or(0).min(BINS - 1);
+        let now_on_time: f64 = self.weights[..bins].iter().sum();
+        self.weights.copy_within(bins.., 0);
+        self.weights[BINS - bins..].fill(0.0);
+        self.weights[0] += now_on_time;
+    }
+
+    /// The delay up to `max` of least delay in milliseconds + `ms_per_late` × part of packets later than it, or the delay by
+    /// which `quantile` of them are there if that is more.
+    pub(super) fn cheapest(&self, ms_per_late: f64, quantile: f64, max: Duration) -> Duration {
+        let mut in_time = 0.0;
+        let (mut best, mut least_cost) = (Duration::ZERO, ms_per_late);
+        let mut guarded = quantile <= 0.0;
+        let mut edge = Duration::ZERO;
+        for weight in &self.weights[..BINS - 1] {
+            edge += BIN;
+            in_time += weight;
+            let late = (self.total - in_time).max(0.0) / self.total;
+            let cost = edge.as_secs_f64() * 1e3 + ms_per_late * late;
+            if !guarded || cost < least_cost {
+                (best, least_cost) = (edge, cost);
+            }
+            guarded |= in_time >= quantile * self.total;
+            // No later bin can cost less than its own delay.
+            if edge >= max || (guarded && edge.as_secs_f64() * 1e3 >= least_cost) {
+                break;
+            }
+        }
+        best.min(max)
+    }
+}

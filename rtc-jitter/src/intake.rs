@@ -1,0 +1,212 @@
+//! What both buffers do with a packet that arrives: does it belong, is it new, how late is it.
+
+use core::time::Duration;
+
+use rtc_core::jitter::Inserted;
+use rtc_core::time::Instant;
+use rtc_core::{ConfigError, Frequency, RtpPacket};
+
+use crate::arrival::{Arrival, Nanos, nanos};
+use crate::buffer::JitterConfig;
+use crate::delay::DelayTarget;
+use crate::stats::JitterStats;
+use crate::store::{Entry, Head, Place, Store};
+
+mod stream;
+
+use stream::{Candidate, Stream};
+
+/// How a packet got here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// As it was first sent: its lateness is the network's.
+    Network,
+    /// By retransmission or from redundancy: late on purpose.
+    Repair,
+}
+
+#[derive(Debug)]
+pub(crate) struct Intake {
+    clock: Frequency,
+    restart_after: u32,
+    base_window: Duration,
+    max_delay: Nanos,
+    store: Store,
+    arrival: Arrival,
+    delay: DelayTarget,
+    stream: Option<Stream>,
+    candidate: Option<Candidate>,
+    newest_arrival: Instant,
+    stats: JitterStats,
+}
+
+impl Intake {
+    pub(crate) fn new(config: &JitterConfig) -> Result<Self, ConfigError> {
+        if config.capacity < 2 {
+            return Err(ConfigError::new("capacity", "must be 2 packets at least"));
+        }
+        if config.capacity > 1 << 14 {
+            return Err(ConfigError::new(
+                "capacity",
+                "must be 16384 packets at most, a quarter of the sequence numbers",
+            ));
+        }
+        if config.restart_after == 0 {
+            return Err(ConfigError::new("restart_after", "must not be zero"));
+        }
+        Ok(Self {
+            clock: config.clock,
+            restart_after: config.restart_after,
+            base_window: config.delay.base_window,
+            max_delay: nanos(config.delay.max_delay),
+            store: Store::new(config.capacity),
+            delay: DelayTarget::new(config.delay)?,
+            arrival: Arrival::new(config.delay.base_window),
+            stream: None,
+            candidate: None,
+            newest_arrival: Instant::ZERO,
+            stats: JitterStats::default(),
+        })
+    }
+
+    pub(crate) fn insert(&mut self, now: Instant, packet: RtpPacket, origin: Origin) -> Inserted {
+        self.stats.packets_received += 1;
+        if origin == Origin::Repair {
+            self.stats.packets_repaired += 1;
+        }
+        if !self.belongs(now, &packet) && !self.restarts(now, &packet, origin) {
+            self.stats.packets_foreign += 1;
+            return Inserted::Foreign;
+        }
+        let Some(stream) = &mut self.stream else {
+            return Inserted::Foreign;
+        };
+        let (seq, ticks) = stream.unwrap(&packet);
+        let media = media_time(ticks, self.clock);
+        let place = self.store.place(seq);
+        if place == Place::Taken {
+            self.stats.packets_duplicate += 1;
+            return Inserted::Duplicate;
+        }
+        self.learn(now, media, origin);
+        if place == Place::Passed {
+            self.stats.packets_late += 1;
+            return Inserted::Late;
+        }
+        let dropped = self.store.put(Entry { packet, seq, media, ticks, arrival: now });
+        self.stats.packets_overflowed += dropped;
+        if dropped > 0 { Inserted::Overflow } else { Inserted::Accepted }
+    }
+
+    /// Takes the packet at the front.
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let (entry, missing) = self.store.pop()?;
+        self.stats.packets_missing += missing;
+        Some(entry)
+    }
+
+    /// Gives up waiting for the next packet.
+    pub(crate) fn pass(&mut self) {
+        self.stats.packets_missing += 1;
+        self.store.pass();
+    }
+
+    pub(crate) fn set_min_delay(&mut self, min_delay: Duration) {
+        self.delay.set_min_delay(min_delay);
+    }
+
+    pub(crate) fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
+        self.delay.set_repair_delay(repair_delay);
+    }
+
+    pub(crate) fn stats_mut(&mut self) -> &mut JitterStats {
+        &mut self.stats
+    }
+
+    pub(crate) fn head(&self) -> Head<'_> {
+        self.store.head()
+    }
+
+    pub(crate) fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// The delay to play out with.
+    pub(crate) fn target(&self) -> Nanos {
+        self.delay.target(self.arrival.recent())
+    }
+
+    /// Counts streams: changes when a new one replaces the old.
+    pub(crate) fn generation(&self) -> u64 {
+        self.stats.restarts
+    }
+
+    /// The stream the packets belong to; `None` before the first.
+    pub(crate) fn stream(&self) -> Option<&Stream> {
+        self.stream.as_ref()
+    }
+
+    pub(crate) fn stats(&self) -> JitterStats {
+        JitterStats { packets_buffered: self.store.len() as u64, ..self.stats }
+    }
+
+    fn belongs(&self, now: Instant, packet: &RtpPacket) -> bool {
+        let Some(stream) = &self.stream else {
+            return false;
+        };
+        stream.continues_with(packet, self.store_reach())
+            && stream::is_plausible(self.arrival.delay(now, media_time(stream.ticks(packet.timestamp()), self.clock)))
+    }
+
+    /// Whether a packet that does not belong is the first of a new stream; then the new stream begins.
+    fn restarts(&mut self, now: Instant, packet: &RtpPacket, origin: Origin) -> bool {
+        if self.stream.is_some() {
+            if origin == Origin::Repair {
+                return false;
+            }
+            let candidate = Candidate::after(self.candidate.take(), now, packet, self.clock);
+            if candidate.packets() < self.restart_after {
+                self.candidate = Some(candidate);
+                return false;
+            }
+            self.stats.restarts += 1;
+        }
+        self.stats.packets_flushed += self.store.clear();
+        self.arrival = Arrival::new(self.base_window);
+        self.stream = Some(Stream::starting_with(packet));
+        true
+    }
+
+    fn learn(&mut self, now: Instant, media: Nanos, origin: Origin) {
+        if origin == Origin::Repair {
+            let delay = self.arrival.delay(now, media);
+            // A repair is worth waiting for only within the limit set; it never tells how fast the path is.
+            if self.delay.repair_delay().is_some_and(|limit| delay <= nanos(limit)) {
+                self.delay.observe(delay, Duration::ZERO);
+            }
+            return;
+        }
+        self.candidate = None;
+        let observed = self.arrival.observe(now, media);
+        self.delay.rebase(observed.rise);
+        self.delay.observe(observed.delay, now - self.newest_arrival);
+        self.newest_arrival = self.newest_arrival.max(now);
+        if self.arrival.recent() > self.max_delay {
+            // No target reaches this far, so it is not jitter: the sender's clock stood still, or the path changed.
+            self.arrival.forget_old();
+        }
+    }
+
+    fn store_reach(&self) -> u64 {
+        self.store.capacity() as u64
+    }
+}
+
+/// The time `ticks` of `clock` take.
+pub(crate) fn media_time(ticks: i64, clock: Frequency) -> Nanos {
+    let time = i128::from(ticks) * 1_000_000_000 / i128::from(clock.as_hz());
+    i64::try_from(time).unwrap_or(if ticks < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+use core::time::Duration;
+
+use rtc_core::audio::{AudioBuffer, AudioMut};
+use rtc_core::codec::{AudioDecoder, AudioFormat};
+use rtc_core::jitter::Inserted;
+use rtc_core::time::Instant;
+use rtc_core::{ConfigError, Frequency, RtpPacket, RtpTime};
+
+use crate::arrival::{Nanos, nanos};
+use crate::buffer::JitterConfig;
+use crate::decide::Mode;
+use crate::intake::{self, Intake};
+use crate::stats::PlayoutStats;
+use crate::stretch::{Level, Stretch};
+
+mod held;
+mod supply;
+mod warp;
+
+use held::{Held, Origin};
+use warp::Pace;
+
+/// Longest audio one packet can hold (RFC 7587 §4.2: 120 ms).
+const MAX_PACKET: Duration = Duration::from_millis(120);
+/// Longest piece made at once; what is pulled may be longer.
+const MAX_PIECE: Duration = Duration::from_millis(20);
+/// Overlap of made-up and real audio.
+const MERGE: Duration = Duration::from_millis(5);
+
+/// Settings of the play-out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct PlayoutConfig {
+    /// The packet buffer and the delay target.
+    pub jitter: JitterConfig,
+    /// How much faster than real time it may play to catch up. Default 0.3: 1 s of backlog is gone in 4 s, and speech is
+    /// easily understood. Quiet passages may be cut faster.
+    pub max_speed_up: f32,
+    /// How much slower than real time it may play to gain delay. Default 0.2.
+    pub max_slow_down: f32,
+    /// How long missing audio is made up before it has faded to silence; the fade takes the second half. Default 240 ms.
+    pub conceal_limit: Duration,
+    /// Delay over the target beyond which packets are dropped to catch up. Default 1.5 s: played 30 % faster it would take
+    /// longer than 5 s.
+    pub max_backlog: Duration,
+}
+
+impl Default for PlayoutConfig {
+    fn default() -> Self {
+        Self {
+            jitter: JitterConfig::default(),
+            max_speed_up: 0.3,
+            max_slow_down: 0.2,
+            conceal_limit: Duration::from_millis(240),
+            max_backlog: Duration::from_millis(1_500),
+        }
+    }
+}
+
+impl PlayoutConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        if !(0.0..=1.0).contains(&self.max_speed_up) {
+            return Err(ConfigError::new("max_speed_up", "must be between 0 and 1"));
+        }
+        if !(0.0..=1.0).contains(&self.max_slow_down) {
+            return Err(ConfigError::new("max_slow_down", "must be between 0 and 1"));
+        }
+        Ok(())
+    }
+}
+
+/// What a pull played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pulled {
+    /// Where the audio came from.
+    pub kind: PulledKind,
+    /// Media time of the first sample; `None` before the first packet. Never goes back within a stream, and stands still
+    /// while play-out waits for packets.
+    pub timestamp: Option<RtpTime>,
+    /// Samples per channel that were made up for missing ones.
+    pub concealed: usize,
+}
+
+/// Where pulled audio came from: of several sources, the last listed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum PulledKind {
+    /// Nothing: silence before the first packet, or after concealment faded out.
+    Silence,
+    /// Packets, as they were sent.
+    Normal,
+    /// Packets, played slower to gain delay.
+    Stretched,
+    /// Packets, played faster to lose delay.
+    Accelerated,
+    /// A redundant copy inside another packet.
+    Redundant,
+    /// Made up, at least in part.
+    Concealed,
+}
+
+/// Adaptive audio play-out: packets in, a steady stream of audio out.
+///
+/// Put a packet in whenever one arrives, pull audio whenever the device needs some. Every pull is filled, whatever the
+/// network does: with decoded audio in order, redundant copies, concealment, or silence.
+#[derive(Debug)]
+pub struct AudioPlayout<D> {
+    decoder: D,
+    format: AudioFormat,
+    clock: Frequency,
+    intake: Intake,
+    generation: u64,
+    held: Held,
+    merge: AudioBuffer,
+    copy: AudioBuffer,
+    stretch: Stretch,
+    level: Level,
+    pace: Pace,
+    mode: Mode,
+    /// Samples since the stream's first, at the end of what is held.
+    position: i64,
+    /// The same, at the end of the packet or copy decoded last.
+    decoded_to: i64,
+    /// Whether audio of this stream, or of any stream, was held.
+    started: bool,
+    ever_started: bool,
+    /// Samples made up that are not yet known to fill a gap of the media time.
+    owed: usize,
+    /// Samples of the packet decoded last.
+    ptime: usize,
+    max_packet: usize,
+    newest_timestamp: Option<i64>,
+    current_delay: Nanos,
+    conceal_limit: Nanos,
+    max_backlog: Nanos,
+    stats: PlayoutStats,
+}
+
+impl<D: AudioDecoder> AudioPlayout<D> {
+    /// Plays what `decoder` decodes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that contradict each other or are out of range, or a decoder of a format other than 1 or
+    /// 2 channels at 8 to 48 kHz.
+    pub fn new(config: PlayoutConfig, decoder: D) -> Result<Self, ConfigError> {
+        config.check()?;
+        let format = decoder.format();
+        if !(8_000..=48_000).contains(&format.rate.as_hz()) {
+            return Err(ConfigError::new("decoder", "must have a rate of 8 to 48 kHz"));
+        }
+        let samples = |time| usize::try_from(format.rate.ticks_in(time)).unwrap_or(usize::MAX);
+        let stretch = Stretch::new(format.rate);
+        let history = stretch.most();
+        // Pieces are completed before they are played, and a packet more than a cut needs may be decoded ahead.
+        let pending = samples(MAX_PACKET) * 2 + samples(MAX_PIECE) + stretch.most() * 2 + stretch.overlap();
+        Ok(Self {
+            decoder,
+            format,
+            clock: config.jitter.clock,
+            intake: Intake::new(&config.jitter)?,
+            generation: 0,
+            held: Held::new(format, history, pending)?,
+            merge: AudioBuffer::new(format.channels, samples(MERGE), format.rate)?,
+            copy: AudioBuffer::new(format.channels, samples(MAX_PACKET), format.rate)?,
+            pace: Pace::new(config.max_speed_up, config.max_slow_down, stretch.most()),
+            stretch,
+            level: Level::default(),
+            mode: Mode::Silent,
+            position: 0,
+            decoded_to: 0,
+            started: false,
+            ever_started: false,
+            owed: 0,
+            ptime: samples(MAX_PIECE),
+            max_packet: samples(MAX_PACKET),
+            newest_timestamp: None,
+            current_delay: 0,
+            conceal_limit: nanos(config.conceal_limit),
+            max_backlog: nanos(config.max_backlog),
+            stats: PlayoutStats::default(),
+        })
+    }
+
+    /// Takes a packet as it arrives, in any order.
+    pub fn insert(&mut self, now: Instant, packet: RtpPacket) -> Inserted {
+        self.intake.insert(now, packet, intake::Origin::Network)
+    }
+
+    /// Takes a packet brought back by retransmission or redundancy: late on purpose, so that its lateness counts as jitter
+    /// only within [`DelayConfig::repair_delay`](crate::DelayConfig::repair_delay).
+    pub fn insert_repaired(&mut self, now: Instant, packet: RtpPacket) -> Inserted {
+        self.intake.insert(now, packet, intake::Origin::Repair)
+    }
+
+    /// Fills `out` with what is to be heard from `now` on: 10 ms, or as much as the device asks for.
+    ///
+    /// `out` has the decoder's rate; one of another rate gets silence and takes nothing from the buffer. If the channels
+    /// differ, mono feeds both, or both are averaged.
+    pub fn pull(&mut self, now: Instant, mut out: AudioMut<'_>) -> Pulled {
+        self.begin_stream();
+        let mut pulled = Pulled { kind: PulledKind::Silence, timestamp: self.timestamp(), concealed: 0 };
+        if out.rate() != self.format.rate {
+            out.silence();
+            return pulled;
+        }
+        let piece = usize::try_from(self.format.rate.ticks_in(MAX_PIECE)).unwrap_or(usize::MAX);
+        let mut filled = 0;
+        while filled < out.samples() {
+            let at = now + self.format.rate.duration_of(filled as u64);
+            let len = piece.min(out.samples() - filled);
+            self.play(at, out.slice_mut(filled, len), &mut pulled);
+            filled += len;
+        }
+        pulled
+    }
+
+    /// Sets the least delay to aim at, beside [`DelayConfig::min_delay`](crate::DelayConfig::min_delay): for lip sync, or at
+    /// the user's wish.
+    pub fn set_min_delay(&mut self, min_delay: Duration) {
+        self.intake.set_min_delay(min_delay);
+    }
+
+    /// Changes [`DelayConfig::repair_delay`](crate::DelayConfig::repair_delay), which follows the round-trip time.
+    pub fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
+        self.intake.set_repair_delay(repair_delay);
+    }
+
+    /// The delay over the fastest recent packet that play-out is aiming at.
+    #[must_use]
+    pub fn target_delay(&self) -> Duration {
+        duration(self.intake.target())
+    }
+
+    /// The delay over the fastest recent packet that the audio of the last pull was played with.
+    #[must_use]
+    pub fn current_delay(&self) -> Duration {
+        duration(self.current_delay)
+    }
+
+    /// The shape of the audio pulled.
+    #[must_use]
+    pub fn format(&self) -> AudioFormat {
+        self.format
+    }
+
+    /// What was played so far.
+    #[must_use]
+    pub fn stats(&self) -> PlayoutStats {
+        PlayoutStats { packets: self.intake.stats(), samples_buffered: self.held.pending() as u64, ..self.stats }
+    }
+
+    /// Plays one piece.
+    fn play(&mut self, now: Instant, out: AudioMut<'_>, pulled: &mut Pulled) {
+        let len = out.samples();
+        if self.started {
+            self.current_delay = self.delay_at(now, self.heard_next());
+        }
+        self.drop_backlog(now);
+        self.fill(now, len);
+        let warped = self.warp(now, len);
+        if self.mode == Mode::Playing {
+            self.level.update(self.held.next(len));
+        }
+        let made_up = |origin: &&Origin| matches!(origin, Origin::Concealment | Origin::Silence);
+        let origins = self.held.origins(len);
+        pulled.concealed += origins.iter().filter(made_up).count();
+        let kind = match origins.iter().max() {
+            Some(Origin::Concealment) => PulledKind::Concealed,
+            Some(Origin::Copy) => PulledKind::Redundant,
+            Some(Origin::Packet) => warped.unwrap_or(PulledKind::Normal),
+            Some(Origin::Silence | Origin::Nothing) | None => PulledKind::Silence,
+        };
+        pulled.kind = pulled.kind.max(kind);
+        self.held.play(out);
+        self.stats.total_samples_received += len as u64;
+    }
+
+    /// Begins afresh if a new stream replaced the old; what is held of that is played to its end.
+    fn begin_stream(&mut self) {
+        if self.generation == self.intake.generation() {
+            return;
+        }
+        self.generation = self.intake.generation();
+        (self.started, self.owed, self.newest_timestamp) = (false, 0, None);
+    }
+
+    /// Media time of the next sample to be played.
+    fn timestamp(&mut self) -> Option<RtpTime> {
+        let stream = self.intake.stream().filter(|_| self.started)?;
+        let ticks = self.ticks(self.heard_next());
+        // A repeated period takes the media time back by its length for a moment.
+        let ticks = self.newest_timestamp.map_or(ticks, |newest| newest.max(ticks));
+        self.newest_timestamp = Some(ticks);
+        Some(stream.timestamp(ticks))
+    }
+
+    /// The sample to be played next.
+    fn heard_next(&self) -> i64 {
+        self.position - self.held.pending() as i64
+    }
+
+    /// The delay the sample at `position` has if it is heard at `now`.
+    fn delay_at(&self, now: Instant, position: i64) -> Nanos {
+        self.intake.arrival().delay(now, self.time(position))
+    }
+
+    /// The time `samples` take.
+    fn time(&self, samples: i64) -> Nanos {
+        intake::media_time(samples, self.format.rate)
+    }
+
+    /// Ticks of the RTP clock in so many samples.
+    fn ticks(&self, samples: i64) -> i64 {
+        scale(samples, self.clock, self.format.rate)
+    }
+
+    /// Samples in so many ticks of the RTP clock.
+    fn samples(&self, ticks: i64) -> i64 {
+        scale(ticks, self.format.rate, self.clock)
+    }
+}
+
+fn scale(count: i64, to: Frequency, from: Frequency) -> i64 {
+    let scaled = i128::from(count) * i128::from(to.as_hz()) / i128::from(from.as_hz());
+    i64::try_from(scaled).unwrap_or(if count < 0 { i64::MIN } else { i64::MAX })
+}
+
+fn duration(time: Nanos) -> Duration {
+    Duration::from_nanos(time.max(0).unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests;

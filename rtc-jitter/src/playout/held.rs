@@ -1,0 +1,153 @@
+use alloc::vec;
+use alloc::vec::Vec;
+
+use rtc_core::ConfigError;
+use rtc_core::audio::{AudioBuffer, AudioMut, AudioRef};
+use rtc_core::codec::AudioFormat;
+
+/// Where a sample came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// Silence before the first packet.
+    Nothing,
+    /// Silence for want of packets.
+    Silence,
+    Packet,
+    /// A redundant copy in another packet.
+    Copy,
+    Concealment,
+}
+
+/// Decoded audio: what was played last, for the time stretch to repeat, and what is to be played.
+#[derive(Debug)]
+pub(super) struct Held {
+    audio: AudioBuffer,
+    origins: Vec<Origin>,
+    samples: usize,
+    history: usize,
+    /// The next sample to play, and the end of the samples to play.
+    start: usize,
+    end: usize,
+}
+
+impl Held {
+    /// Room for `history` played samples and `pending` samples to play.
+    pub(super) fn new(format: AudioFormat, history: usize, pending: usize) -> Result<Self, ConfigError> {
+        // Twice the need: samples are moved to the front once per `history + pending`, not each time.
+        let samples = 2 * (history + pending);
+        let audio = AudioBuffer::new(format.channels, samples, format.rate)?;
+        Ok(Self { audio, origins: vec![Origin::Nothing; samples], samples, history, start: history, end: history })
+    }
+
+    /// Lets `write` fill up to `len` samples behind the end and say how many it wrote; returns that.
+    ///
+    /// `write` is not asked if there is no such room.
+    pub(super) fn append(&mut self, origin: Origin, len: usize, write: impl FnOnce(AudioMut<'_>) -> usize) -> usize {
+        if self.samples - self.end < len {
+            self.compact();
+        }
+        if self.samples - self.end < len {
+            return 0;
+        }
+        let written = write(self.audio.as_mut().slice_mut(self.end, len)).min(len);
+        self.origins[self.end..self.end + written].fill(origin);
+        self.end += written;
+        written
+    }
+
+    /// Removes `count` samples at `offset` from the first sample to play.
+    pub(super) fn cut(&mut self, offset: usize, count: usize) {
+        let at = (self.start + offset).min(self.end);
+        let count = count.min(self.end - at);
+        for plane in self.audio.as_mut().planes_mut() {
+            plane.copy_within(at + count..self.end, at);
+        }
+        self.origins.copy_within(at + count..self.end, at);
+        self.end -= count;
+    }
+
+    /// Blends `from` into the samples to play that begin at `offset`.
+    pub(super) fn cross_fade(&mut self, offset: usize, from: AudioRef<'_>) {
+        let len = from.samples().min(self.pending().saturating_sub(offset));
+        let start = self.start + offset;
+        for (plane, old) in self.audio.as_mut().planes_mut().zip(from.planes()) {
+            for (index, (sample, old)) in plane[start..start + len].iter_mut().zip(old).enumerate() {
+                let weight = ramp(index, len);
+                *sample = old * (1.0 - weight) + *sample * weight;
+            }
+        }
+    }
+
+    /// Moves as many samples as fit to `out`; returns how many.
+    pub(super) fn play(&mut self, mut out: AudioMut<'_>) -> usize {
+        let played = out.copy_from(self.audio.as_ref().slice(self.start, self.end - self.start));
+        self.start += played;
+        played
+    }
+
+    /// Goes on from `jump` samples further on (or back, if negative), crossing over within `overlap` samples.
+    ///
+    /// The caller makes sure that there is history, or are pending samples, enough.
+    pub(super) fn splice(&mut self, jump: isize, overlap: usize) {
+        let Some(target) = self.start.checked_add_signed(jump) else {
+            return;
+        };
+        if target + overlap > self.end || self.start + overlap > self.end {
+            return;
+        }
+        let start = self.start;
+        for plane in self.audio.as_mut().planes_mut() {
+            let mut blend = |index: usize| {
+                let weight = ramp(index, overlap);
+                plane[target + index] = plane[start + index] * (1.0 - weight) + plane[target + index] * weight;
+            };
+            // Away from what is still to be read.
+            if jump > 0 {
+                (0..overlap).rev().for_each(&mut blend);
+            } else {
+                (0..overlap).for_each(&mut blend);
+            }
+        }
+        self.start = target;
+    }
+
+    /// Where the next `len` samples to play came from.
+    pub(super) fn origins(&self, len: usize) -> &[Origin] {
+        &self.origins[self.start..(self.start + len).min(self.end)]
+    }
+
+    /// The next `len` samples to play.
+    pub(super) fn next(&self, len: usize) -> AudioRef<'_> {
+        self.audio.as_ref().slice(self.start, len.min(self.pending()))
+    }
+
+    /// Samples to play.
+    pub(super) fn pending(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// All samples, and the place of the next to play.
+    pub(super) fn around(&self) -> (AudioRef<'_>, usize) {
+        (self.audio.as_ref().slice(0, self.end), self.start)
+    }
+
+    fn compact(&mut self) {
+        let from = self.start.saturating_sub(self.history);
+        for plane in self.audio.as_mut().planes_mut() {
+            plane.copy_within(from..self.end, 0);
+        }
+        self.origins.copy_within(from..self.end, 0);
+        self.start -= from;
+        self.end -= from;
+    }
+}
+
+/// Weight of the incoming side at `index` of a cross-fade over `len` samples: a smooth step without transcendental
+/// functions, so the same on every machine.
+pub(super) fn ramp(index: usize, len: usize) -> f32 {
+    let x = (index as f32 + 0.5) / len as f32;
+    x * x * (3.0 - 2.0 * x)
+}
+
+#[cfg(test)]
+mod tests;

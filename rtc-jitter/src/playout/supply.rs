@@ -1,0 +1,264 @@
+//! Where samples come from when more are needed.
+
+use rtc_core::audio::AudioMut;
+use rtc_core::codec::AudioDecoder;
+use rtc_core::time::Instant;
+
+use super::held::Origin;
+use super::{AudioPlayout, duration};
+use crate::arrival::Nanos;
+use crate::decide::{Front, Lead, Mode, Source, source};
+use crate::intake::media_time;
+use crate::store::{Entry, Head};
+
+impl<D: AudioDecoder> AudioPlayout<D> {
+    /// Makes sure that `len` samples are held.
+    pub(super) fn fill(&mut self, now: Instant, len: usize) {
+        while self.held.pending() < len {
+            let lacking = len - self.held.pending();
+            self.settle();
+            match source(self.mode, self.front(now), self.intake.target(), self.conceal_limit) {
+                Source::Packet => self.decode(now),
+                Source::Repair if self.decode_copy() => {}
+                Source::Repair => self.conceal(self.piece_of_gap(lacking)),
+                Source::Concealment => self.conceal(self.in_steps(lacking)),
+                Source::Silence => self.rest(lacking),
+            }
+        }
+        self.settle();
+    }
+
+    /// Drops packets that are too far behind to be caught up with.
+    pub(super) fn drop_backlog(&mut self, now: Instant) {
+        let most = self.intake.target().saturating_add(self.max_backlog);
+        while let Front::Packet { delay, .. } = self.front(now)
+            && delay > most
+        {
+            self.intake.pop();
+            self.intake.stats_mut().packets_skipped += 1;
+        }
+    }
+
+    /// Decodes packets ahead of their time until `len` samples are held or one is missing.
+    pub(super) fn decode_ahead(&mut self, now: Instant, len: usize) {
+        while self.held.pending() < len && matches!(self.front(now), Front::Packet { lead: Lead::Continues, .. }) {
+            self.decode(now);
+        }
+    }
+
+    /// The packet at the front.
+    fn front(&self, now: Instant) -> Front {
+        let head = self.intake.head();
+        let Some(entry) = head.entry() else {
+            return Front::Nothing;
+        };
+        let heard = now + self.format.rate.duration_of(self.held.pending() as u64);
+        let delay = self.intake.arrival().delay(heard, entry.media);
+        let begins = self.samples(entry.ticks);
+        let lead = match head {
+            _ if !self.started => Lead::Pause,
+            Head::After { .. } => Lead::Loss,
+            _ if begins > self.decoded_to => Lead::Pause,
+            _ => Lead::Continues,
+        };
+        Front::Packet { lead, gap: self.time(begins - self.position), delay }
+    }
+
+    /// Samples between the end of what is held and the packet at the front; zero if there is none.
+    fn gap(&self) -> usize {
+        let begins = self.intake.head().entry().filter(|_| self.started).map(|entry| self.samples(entry.ticks));
+        begins.map_or(0, |begins| usize::try_from(begins - self.position).unwrap_or(0))
+    }
+
+    /// As much of the gap as is to be made up at once: stops where a whole copy of the last missing packet would fit.
+    fn piece_of_gap(&self, lacking: usize) -> usize {
+        let gap = self.gap();
+        let piece = if gap > self.ptime { gap - self.ptime } else { gap };
+        piece.min(self.in_steps(lacking)).max(1)
+    }
+
+    /// Decoders conceal in steps of 2.5 ms: what is cut from a step is lost, and heard.
+    fn in_steps(&self, samples: usize) -> usize {
+        samples.next_multiple_of((self.format.rate / 400).max(1) as usize)
+    }
+
+    /// Counts what was made up as time of the gap before the packet at the front, now that there is one.
+    fn settle(&mut self) {
+        let settled = self.gap().min(self.owed);
+        self.position += settled as i64;
+        self.owed -= settled;
+    }
+
+    /// Decodes the packet at the front.
+    fn decode(&mut self, now: Instant) {
+        let Some(entry) = self.intake.pop() else {
+            return;
+        };
+        let begins = self.samples(entry.ticks);
+        let overlap = if self.started { usize::try_from(self.position - begins).unwrap_or(0) } else { 0 };
+        let samples = self.decoder.samples_in(entry.packet.payload()).filter(|samples| *samples <= self.max_packet);
+        let Some(samples) = samples else {
+            self.intake.stats_mut().packets_undecodable += 1;
+            return;
+        };
+        if overlap > 0 && overlap >= samples {
+            self.intake.stats_mut().packets_late += 1;
+            return;
+        }
+        let continues = self.started && self.mode == Mode::Playing && self.position >= begins;
+        if !continues {
+            self.prepare_merge();
+        }
+        let from = self.held.pending();
+        let Some(written) = self.append_decoded(&entry, samples) else {
+            self.intake.stats_mut().packets_undecodable += 1;
+            return;
+        };
+        self.held.cut(from, overlap);
+        if !continues {
+            self.held.cross_fade(from, self.merge.as_ref());
+        }
+        self.intake.stats_mut().packets_played += 1;
+        self.stats.samples_decoded += written as u64;
+        self.stats.samples_trimmed += overlap.min(written) as u64;
+        self.count_emitted(now, &entry, from, written.saturating_sub(overlap));
+        if written > overlap {
+            self.continue_from(begins + written as i64);
+            self.ptime = written;
+        }
+    }
+
+    fn append_decoded(&mut self, entry: &Entry, samples: usize) -> Option<usize> {
+        let decoder = &mut self.decoder;
+        let mut decoded = None;
+        self.held.append(Origin::Packet, samples, |out| {
+            decoded = decoder.decode(entry.packet.payload(), out).ok().map(|written| written.min(samples));
+            decoded.unwrap_or(0)
+        });
+        decoded
+    }
+
+    /// Decodes a copy of the missing audio out of the packet at the front; says whether there was one.
+    fn decode_copy(&mut self) -> bool {
+        let gap = self.gap();
+        let Some(entry) = self.intake.head().entry() else {
+            return false;
+        };
+        // Part of the missing packet may have been made up already; the rest of its copy still serves.
+        let offset = gap.max(self.ptime);
+        let played = offset - gap;
+        let room = self.ptime.min(self.max_packet);
+        let copied =
+            self.decoder.decode_redundant(entry.packet.payload(), offset, self.copy.as_mut().slice_mut(0, room));
+        let useful = copied.unwrap_or(0).min(room).saturating_sub(played);
+        if useful == 0 {
+            return false;
+        }
+        let from = self.held.pending();
+        let copy = self.copy.as_ref().slice(played, useful);
+        let appended = self.held.append(Origin::Copy, useful, |mut out| out.copy_from(copy));
+        if self.mode != Mode::Playing {
+            self.held.cross_fade(from, self.merge.as_ref());
+        }
+        self.stats.samples_redundant += appended as u64;
+        self.continue_from(self.position + appended as i64);
+        appended > 0
+    }
+
+    /// Makes `len` samples up.
+    fn conceal(&mut self, len: usize) {
+        let time = match self.mode {
+            Mode::Concealing(time) => time,
+            _ => {
+                self.stats.concealment_events += 1;
+                self.begin_concealment();
+                0
+            }
+        };
+        let from = self.held.pending();
+        let (ahead, limit) = (self.merge.as_ref().samples(), self.conceal_limit);
+        let made = time.saturating_add(self.time(ahead as i64));
+        let (decoder, merge) = (&mut self.decoder, &mut self.merge);
+        let len = self.held.append(Origin::Concealment, len, |mut out| {
+            let old = out.copy_from(merge.as_ref());
+            let more = out.samples() - old;
+            conceal_fading(decoder, out.slice_mut(old, more), made, limit);
+            for plane in merge.as_mut().planes_mut() {
+                plane.copy_within(old.., 0);
+            }
+            let made = made.saturating_add(media_time(more as i64, out.rate()));
+            conceal_fading(decoder, merge.as_mut().slice_mut(ahead - old, old), made, limit);
+            out.samples()
+        });
+        self.mode = Mode::Concealing(time.saturating_add(self.time(len as i64)));
+        self.owed += len;
+        self.stats.concealed_samples += len as u64;
+        if self.level.is_quiet(self.held.next(from + len).slice(from, len)) {
+            self.stats.silent_concealed_samples += len as u64;
+        }
+    }
+
+    /// Adds `len` samples of silence.
+    fn rest(&mut self, len: usize) {
+        let origin = if self.ever_started { Origin::Silence } else { Origin::Nothing };
+        let len = self.held.append(origin, len, |mut out| {
+            out.silence();
+            out.samples()
+        });
+        self.mode = Mode::Silent;
+        if self.ever_started {
+            self.stats.concealed_samples += len as u64;
+            self.stats.silent_concealed_samples += len as u64;
+            self.owed = self.owed.saturating_add(len);
+        } else {
+            self.stats.samples_before_start += len as u64;
+        }
+    }
+
+    /// Prepares the audio that what comes next is blended with: what would have gone on without it.
+    fn prepare_merge(&mut self) {
+        match self.mode {
+            Mode::Silent => self.merge.as_mut().silence(),
+            Mode::Playing => self.begin_concealment(),
+            // Kept ahead of what is heard: once the next packet is decoded, it is too late to make.
+            Mode::Concealing(_) => {}
+        }
+    }
+
+    fn begin_concealment(&mut self) {
+        conceal_fading(&mut self.decoder, self.merge.as_mut(), 0, self.conceal_limit);
+    }
+
+    /// Real audio up to `position` is held.
+    fn continue_from(&mut self, position: i64) {
+        (self.position, self.decoded_to) = (position, position);
+        (self.mode, self.owed, self.started, self.ever_started) = (Mode::Playing, 0, true, true);
+    }
+
+    fn count_emitted(&mut self, now: Instant, entry: &Entry, from: usize, samples: usize) {
+        let count = u32::try_from(samples).unwrap_or(u32::MAX);
+        let heard = now + self.format.rate.duration_of(from as u64);
+        self.stats.jitter_buffer_delay += heard.saturating_since(entry.arrival) * count;
+        self.stats.jitter_buffer_target_delay += duration(self.intake.target()) * count;
+        self.stats.jitter_buffer_emitted_count += u64::from(count);
+    }
+}
+
+/// Lets the decoder make up all of `out`, which begins `time` after concealment began and has faded out at `limit`.
+fn conceal_fading<D: AudioDecoder>(decoder: &mut D, mut out: AudioMut<'_>, time: Nanos, limit: Nanos) {
+    let (len, rate) = (out.samples(), out.rate());
+    if len == 0 {
+        return;
+    }
+    let written = decoder.conceal(out.reborrow());
+    out.slice_mut(written, len).silence();
+    let fade = limit / 2;
+    if time.saturating_add(media_time(len as i64, rate)) > fade {
+        for plane in out.planes_mut() {
+            for (index, sample) in plane.iter_mut().enumerate() {
+                let left = limit.saturating_sub(time).saturating_sub(media_time(index as i64, rate));
+                *sample *= (left as f32 / fade.max(1) as f32).clamp(0.0, 1.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use rtc_core::{PayloadType, RtpTime, SeqNum, Ssrc};
+
+use super::*;
+
+fn entry(seq: u64) -> Entry {
+    let packet = RtpPacket::builder(PayloadType::new(0), SeqNum(0), RtpTime(0), Ssrc(0)).build(&[]).unwrap();
+    Entry { packet, seq, media: 0, ticks: 0, arrival: Instant::ZERO }
+}
+
+fn store(capacity: usize, seqs: &[u64]) -> Store {
+    let mut store = Store::new(capacity);
+    for seq in seqs {
+        assert_eq!(store.place(*seq), Place::Free, "{seq}");
+        store.put(entry(*seq));
+    }
+    store
+}
+
+fn drain(store: &mut Store) -> Vec<u64> {
+    core::iter::from_fn(|| store.pop()).map(|(entry, _)| entry.seq).collect()
+}
+
+#[test]
+fn releases_in_order() {
+    let mut store = store(8, &[12, 10, 11, 14]);
+    assert!(matches!(store.head(), Head::Next(entry) if entry.seq == 10));
+    assert_eq!(drain(&mut store), [10, 11, 12, 14]);
+    assert_eq!(store.len(), 0);
+}
+
+#[test]
+fn tells_copies_from_late_ones() {
+    let mut store = store(8, &[10, 12]);
+    store.pop();
+    let (_, missing) = store.pop().unwrap();
+    assert_eq!(missing, 1);
+    assert_eq!(store.place(10), Place::Taken);
+    assert_eq!(store.place(11), Place::Passed);
+    assert_eq!(store.place(12), Place::Taken);
+    assert_eq!(store.place(13), Place::Free);
+}
+
+#[test]
+fn the_first_may_come_second_until_something_was_released() {
+    let mut store = store(8, &[10, 9]);
+    assert_eq!(store.place(8), Place::Free);
+    assert_eq!(store.place(2), Place::Passed, "11 and 2 do not fit eight slots");
+    store.pop();
+    assert_eq!(store.place(8), Place::Passed);
+}
+
+#[test]
+fn missing_ones_are_passed_one_by_one() {
+    let mut store = store(8, &[10, 13]);
+    store.pop();
+    for missing in [2, 1] {
+        assert!(matches!(store.head(), Head::After { missing: found, .. } if found == missing));
+        store.pass();
+    }
+    assert!(matches!(store.head(), Head::Next(_)));
+    store.pass();
+    assert_eq!(drain(&mut store), [13], "what is here is not given up");
+}
+
+#[test]
+fn the_oldest_go_when_full() {
+    let mut store = store(4, &[10, 11, 12, 13]);
+    assert_eq!(store.put(entry(15)), 2);
+    assert_eq!(drain(&mut store), [12, 13, 15]);
+    assert_eq!(store.put(entry(1_000)), 0);
+    assert_eq!(store.place(900), Place::Passed);
+    assert_eq!(drain(&mut store), [1_000]);
+}
+
+#[test]
+fn clearing_starts_anew() {
+    let mut store = store(4, &[10, 11]);
+    store.pop();
+    assert_eq!(store.clear(), 1);
+    assert_eq!(store.place(10), Place::Free);
+    assert!(matches!(store.head(), Head::Empty));
+}

@@ -1,0 +1,99 @@
+use rtc_core::testkit::signal::{Sine, WhiteNoise};
+
+use super::*;
+
+const RATE: Frequency = Frequency::KHZ_48;
+
+fn sine(hertz: f64, samples: usize) -> Vec<f32> {
+    Sine::new(RATE, hertz, 0.5).take(samples).collect()
+}
+
+#[test]
+fn lags_are_whole_periods() {
+    let mut stretch = Stretch::new(RATE);
+    for hertz in [70.0, 123.4, 200.0, 387.0, 1_000.0] {
+        let voice = sine(hertz, 4_800);
+        let audio = AudioRef::mono(&voice, RATE);
+        let later = stretch.find_later(audio, 1_000, usize::MAX).unwrap();
+        let earlier = stretch.find_earlier(audio, 2_000, usize::MAX).unwrap();
+        for cut in [later, earlier] {
+            let periods = cut.jump as f64 * hertz / 48_000.0;
+            assert!((periods - periods.round()).abs() < 0.02 * periods.abs().max(1.0), "{hertz} Hz: {periods} periods");
+            assert!(cut.likeness > 0.999, "{hertz} Hz: {}", cut.likeness);
+        }
+        assert!(later.jump > 0 && earlier.jump < 0);
+    }
+}
+
+#[test]
+fn every_rate_finds_the_pitch() {
+    for hertz in [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000] {
+        let rate = Frequency::new(hertz).unwrap();
+        let voice: Vec<f32> = Sine::new(rate, 150.0, 0.5).take(hertz as usize / 10).collect();
+        let cut = Stretch::new(rate).find_later(AudioRef::mono(&voice, rate), 0, usize::MAX).unwrap();
+        let periods = cut.jump as f64 * 150.0 / f64::from(hertz);
+        assert!((periods.round() - periods).abs() < 0.02 * periods, "{hertz} Hz: {periods} periods");
+    }
+}
+
+#[test]
+fn opposite_channels_do_not_cancel() {
+    let left = sine(150.0, 4_800);
+    let right: Vec<f32> = left.iter().map(|sample| -sample).collect();
+    let audio = AudioRef::stereo(&left, &right, RATE).unwrap();
+    let cut = Stretch::new(RATE).find_later(audio, 0, usize::MAX).unwrap();
+    assert_eq!(cut.jump.rem_euclid(320), 0);
+    assert!(cut.likeness > 0.999);
+}
+
+#[test]
+fn noise_has_no_likeness() {
+    let noise: Vec<f32> = WhiteNoise::new(1, 0.1).take(4_800).collect();
+    let cut = Stretch::new(RATE).find_later(AudioRef::mono(&noise, RATE), 0, usize::MAX).unwrap();
+    assert!(cut.likeness < 0.5, "{}", cut.likeness);
+}
+
+#[test]
+fn silence_has_no_likeness_either() {
+    let silence = [0.0; 4_800];
+    let cut = Stretch::new(RATE).find_later(AudioRef::mono(&silence, RATE), 0, usize::MAX).unwrap();
+    assert_eq!(cut.likeness, 0.0);
+}
+
+#[test]
+fn keeps_to_what_is_there_and_allowed() {
+    let mut stretch = Stretch::new(RATE);
+    let voice = sine(150.0, 1_200);
+    let audio = AudioRef::mono(&voice, RATE);
+    assert_eq!(stretch.find_later(audio, 800, usize::MAX), None, "no room for the overlap");
+    assert_eq!(stretch.find_later(audio, 650, usize::MAX), None, "no room for the least lag");
+    assert_eq!(stretch.find_later(audio, 0, 100), None, "less than the least lag allowed");
+    assert_eq!(stretch.find_earlier(audio, 100, usize::MAX), None, "less than the least lag before");
+    let cut = stretch.find_later(audio, 0, 200).unwrap();
+    assert!((120..=200).contains(&cut.jump));
+}
+
+#[test]
+fn quiet_is_told_from_words_by_their_levels() {
+    let mut level = Level::default();
+    let words: Vec<f32> = WhiteNoise::new(1, 0.1).take(480).collect();
+    let background: Vec<f32> = WhiteNoise::new(2, 0.003).take(480).collect();
+    let (words, background) = (AudioRef::mono(&words, RATE), AudioRef::mono(&background, RATE));
+    assert!(!level.is_quiet(words));
+    for frame in 0..1_000 {
+        level.update(if frame % 50 < 30 { words } else { background });
+    }
+    assert!(level.is_quiet(background));
+    assert!(!level.is_quiet(words));
+    assert!(level.is_quiet(AudioRef::mono(&[0.0; 480], RATE)));
+}
+
+#[test]
+fn steady_sound_is_not_quiet() {
+    let mut level = Level::default();
+    let hum: Vec<f32> = WhiteNoise::new(2, 0.003).take(480).collect();
+    for _ in 0..1_000 {
+        level.update(AudioRef::mono(&hum, RATE));
+    }
+    assert!(!level.is_quiet(AudioRef::mono(&hum, RATE)));
+}
