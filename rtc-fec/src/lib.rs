@@ -2,10 +2,12 @@
 #![doc = include_str!("../README.md")]
 
 mod continuity;
+mod xor;
 
 pub mod nack;
 pub mod red;
 pub mod rtx;
+pub mod ulpfec;
 
 /// Bytes a pool of new packets starts with: some 20 of the largest. It is used again once they are gone.
 const POOL_LEN: usize = 1 << 15;

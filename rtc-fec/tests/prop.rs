@@ -11,3 +11,5 @@ mod nack;
 mod red;
 #[path = "prop/rtx.rs"]
 mod rtx;
+#[path = "prop/ulpfec.rs"]
+mod ulpfec;

@@ -9,3 +9,5 @@ mod packets;
 mod rfc2198;
 #[path = "rfc/rfc4585_4588.rs"]
 mod rfc4585_4588;
+#[path = "rfc/rfc5109.rs"]
+mod rfc5109;

@@ -131,6 +131,8 @@ impl RedDecoder {
             }
             return Ok(());
         };
+        // At once, or packets already made keep the memory from being used again for the next.
+        self.pool.reserve(packet.payload().len() + blocks.len() * packet.header_len());
         let primary = blocks.primary();
         self.emit_redundant(packet, blocks, run);
         self.emit_primary(admission, |pool| {

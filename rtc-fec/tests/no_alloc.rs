@@ -1,0 +1,151 @@
+//! Once running, nothing allocates, but for the blocks of memory that new packets are drawn from while old ones are held.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/packets.rs"]
+mod packets;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::alloc::System;
+
+use packets::{MEDIA, media_of};
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::time::Instant;
+use rtc_core::{PayloadType, RtpPacket};
+use rtc_fec::nack::{NackConfig, NackGenerator, pack};
+use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
+use rtc_fec::rtx::{
+    Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
+};
+use rtc_fec::ulpfec::{Pattern, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+
+struct Counting;
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+#[expect(unsafe_code, reason = "counting is what this allocator is for")]
+// SAFETY: every call is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as for `dealloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs all packets twice over; counts allocations in the second pass.
+fn allocations(packets: &[RtpPacket], mut each: impl FnMut(&RtpPacket)) -> u64 {
+    let (warm_up, steady) = packets.split_at(packets.len() / 2);
+    warm_up.iter().for_each(&mut each);
+    let before = COUNT.load(Ordering::Relaxed);
+    steady.iter().for_each(&mut each);
+    COUNT.load(Ordering::Relaxed) - before
+}
+
+/// One test, because the count is one for all threads.
+#[test]
+fn steady_state_does_not_allocate() {
+    let packets: Vec<_> = (0..8_000u16).map(|seq| media_of(seq, u32::from(seq) * 960, 1_000)).collect();
+    assert_eq!(red(&packets), 0, "RED");
+    assert_eq!(nack_and_rtx(&packets), 0, "NACK and RTX");
+    assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
+    // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
+    let blocks = ulpfec_decoder(&packets);
+    assert!(blocks <= 30, "ULPFEC decoder: {blocks}");
+}
+
+fn lost(packet: &RtpPacket) -> bool {
+    packet.seq().0 % 10 == 7
+}
+
+fn red(packets: &[RtpPacket]) -> u64 {
+    let mut config = RedEncoderConfig::default();
+    (config.copies, config.max_payload) = (3, 5_000);
+    let (mut encoder, mut decoder) = (RedEncoder::new(config).unwrap(), RedDecoder::new(RedDecoderConfig::default()));
+    let count = allocations(packets, |packet| {
+        let red = encoder.encode(packet);
+        if !lost(packet) {
+            decoder.insert(&red).unwrap();
+            while decoder.poll().is_some() {}
+        }
+    });
+    assert_eq!(decoder.stats().recovered, 800);
+    count
+}
+
+fn nack_and_rtx(packets: &[RtpPacket]) -> u64 {
+    let types = vec![RtxPayloadType { rtx: PayloadType::new(97), original: MEDIA }];
+    let (mut sender, mut receiver) = (RtxHistoryConfig::default(), RtxReceiverConfig::default());
+    (sender.payload_types, receiver.payload_types) = (types.clone(), types);
+    let (mut history, mut rtx) = (RtxHistory::new(sender).unwrap(), RtxReceiver::new(receiver).unwrap());
+    let mut nack = NackGenerator::new(NackConfig::default()).unwrap();
+    let (mut now, mut recovered) = (Instant::ZERO, 0);
+    let count = allocations(packets, |packet| {
+        now += Duration::from_millis(1);
+        history.insert(now, packet);
+        if !lost(packet) {
+            nack.insert(now, packet.seq());
+        }
+        let pair = pack(nack.poll(now)).next();
+        for seq in pair.into_iter().flat_map(|pair| pair.seqs()) {
+            let Retransmit::Packet(packet) = history.retransmit(now, seq) else { panic!("kept") };
+            let Ok(Received::Original(packet)) = rtx.receive(&packet) else { panic!("an original") };
+            nack.on_recovered(now, packet.seq());
+            recovered += 1;
+        }
+        let _ = nack.poll_timeout();
+    });
+    assert_eq!(recovered, 800);
+    count
+}
+
+fn ulpfec_encoder(packets: &[RtpPacket]) -> u64 {
+    let mut config = UlpfecEncoderConfig::default();
+    config.pattern = Pattern::Crossed;
+    let mut encoder = UlpfecEncoder::new(config).unwrap();
+    let count = allocations(packets, |packet| {
+        encoder.protect(packet);
+        while encoder.poll_repair().is_some() {}
+    });
+    assert_eq!(encoder.stats().repairs, 4_000);
+    count
+}
+
+fn ulpfec_decoder(packets: &[RtpPacket]) -> u64 {
+    let mut encoder = UlpfecEncoder::new(UlpfecEncoderConfig::default()).unwrap();
+    let mut decoder = UlpfecDecoder::new(UlpfecDecoderConfig::default()).unwrap();
+    // Made beforehand: what is counted is the decoder's.
+    let mut repairs = Vec::new();
+    for packet in packets {
+        encoder.protect(packet);
+        repairs.push(core::array::from_fn::<_, 5, _>(|_| encoder.poll_repair()));
+    }
+    let mut repairs = repairs.iter();
+    let count = allocations(packets, |packet| {
+        if !lost(packet) {
+            decoder.insert_source(packet);
+        }
+        for repair in repairs.next().unwrap().iter().flatten() {
+            decoder.insert_repair(repair).unwrap();
+        }
+        while decoder.poll_recovered().is_some() {}
+    });
+    assert_eq!(decoder.stats().recovered, 800);
+    count
+}

@@ -1,0 +1,213 @@
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_fec::ulpfec::{
+    Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecDecoderStats, UlpfecEncoder, UlpfecEncoderConfig,
+};
+
+use crate::packets::{SSRC, media, shifted};
+
+/// A packet of any shape: CSRCs, extension, payload, padding.
+fn packet() -> impl Strategy<Value = RtpPacket> {
+    let (payload, csrcs) = (vec(any::<u8>(), 0..200), vec(any::<u32>().prop_map(Ssrc), 0..4));
+    (payload, csrcs, any::<u32>(), any::<bool>(), 0u8..20, proptest::option::of(vec(any::<u8>(), 1..9))).prop_map(
+        |(payload, csrcs, timestamp, marker, padding, extension)| {
+            let extension = extension.unwrap_or_default();
+            let elements = [(1, &extension[..])];
+            RtpPacket::builder(PayloadType::new(96), SeqNum(0), RtpTime(timestamp), SSRC)
+                .csrcs(&csrcs)
+                .marker(marker)
+                .padding(padding)
+                .extensions(if extension.is_empty() { &[] } else { &elements })
+                .build(&payload)
+                .unwrap()
+        },
+    )
+}
+
+fn stream() -> impl Strategy<Value = Vec<RtpPacket>> {
+    vec(packet(), 1..80)
+        .prop_map(|packets| packets.iter().zip(0..).map(|(packet, seq)| shifted(packet, seq, 0)).collect())
+}
+
+fn protection() -> impl Strategy<Value = (Protection, Pattern)> {
+    let pattern = prop_oneof![Just(Pattern::Interleaved), Just(Pattern::Crossed)];
+    let protection = (1usize..=48).prop_flat_map(|media| (Just(media), 0..=media));
+    (protection, pattern).prop_map(|((media, repair), pattern)| (Protection { media, repair }, pattern))
+}
+
+/// What is sent: a packet of media by its place, or a repair packet.
+#[derive(Debug, Clone)]
+enum Sent {
+    Media(usize),
+    Repair(RtpPacket),
+}
+
+fn send(packets: &[RtpPacket], (protection, pattern): (Protection, Pattern)) -> Vec<Sent> {
+    let mut config = UlpfecEncoderConfig::default();
+    (config.protection, config.pattern) = (protection, pattern);
+    let mut encoder = UlpfecEncoder::new(config).unwrap();
+    let mut sent = Vec::new();
+    for (place, packet) in packets.iter().enumerate() {
+        encoder.protect(packet);
+        sent.push(Sent::Media(place));
+        sent.extend(core::iter::from_fn(|| encoder.poll_repair()).map(Sent::Repair));
+    }
+    encoder.flush();
+    sent.extend(core::iter::from_fn(|| encoder.poll_repair()).map(Sent::Repair));
+    let (stats, repairs) = (encoder.stats(), sent.len() - packets.len());
+    assert_eq!(stats.packets, stats.protected + stats.unprotected + stats.duplicates);
+    assert_eq!((stats.repairs, stats.overflowed), (repairs as u64, 0));
+    sent
+}
+
+/// The packets recovered, in order, when those arrive, in that order.
+fn receive(packets: &[RtpPacket], arrived: &[Sent]) -> (Vec<RtpPacket>, UlpfecDecoder) {
+    let mut config = UlpfecDecoderConfig::default();
+    config.max_repairs = 200;
+    let mut decoder = UlpfecDecoder::new(config).unwrap();
+    let mut recovered = Vec::new();
+    for sent in arrived {
+        match sent {
+            Sent::Media(place) => decoder.insert_source(&packets[*place]),
+            Sent::Repair(repair) => decoder.insert_repair(repair).unwrap(),
+        }
+        recovered.extend(core::iter::from_fn(|| decoder.poll_recovered()));
+    }
+    (recovered, decoder)
+}
+
+fn check_accounts(stats: &UlpfecDecoderStats, held: usize) {
+    assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
+    let spent = stats.recovered + stats.unused + stats.incomplete + stats.corrupt;
+    assert_eq!(stats.repairs, spent + stats.expired + stats.overflowed + stats.forgotten + held as u64);
+}
+
+/// The places a repair packet protects, read from its mask with the RFC in hand (§7.4).
+fn protected(repair: &RtpPacket) -> BTreeSet<usize> {
+    let payload = repair.payload();
+    let base = u16::from_be_bytes([payload[2], payload[3]]);
+    let mask = if payload[0] & 0x40 == 0 { &payload[12..14] } else { &payload[12..18] };
+    let bits = (0..mask.len() * 8).filter(|bit| mask[bit / 8] & (0x80 >> (bit % 8)) != 0);
+    bits.map(|bit| usize::from(base) + bit).collect()
+}
+
+/// The places that come back, by peeling: as long as a repair packet has one left that is missing, it is not.
+fn peel(missing: &BTreeSet<usize>, arrived: &[Sent]) -> BTreeSet<usize> {
+    let repairs = arrived.iter().filter_map(|sent| match sent {
+        Sent::Repair(repair) => Some(protected(repair)),
+        Sent::Media(_) => None,
+    });
+    let repairs: Vec<_> = repairs.collect();
+    let mut left = missing.clone();
+    while let Some(found) = repairs.iter().find_map(|places| {
+        let mut open = places.intersection(&left);
+        open.next().filter(|_| open.next().is_none()).copied()
+    }) {
+        left.remove(&found);
+    }
+    missing - &left
+}
+
+fn arrivals(len: usize) -> impl Strategy<Value = Vec<bool>> {
+    (0.0..1.0).prop_flat_map(move |rate| vec(proptest::bool::weighted(rate), len))
+}
+
+fn keep(sent: &[Sent], arrived: &[bool]) -> Vec<Sent> {
+    sent.iter().zip(arrived).filter(|(_, arrived)| **arrived).map(|(sent, _)| sent.clone()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn recovered_iff_peeling_recovers_to_the_last_byte(
+        packets in stream(), protection in protection(), arrived in arrivals(160), order in vec(any::<u16>(), 160),
+    ) {
+        let mut arrived = keep(&send(&packets, protection), &arrived);
+        let here: BTreeSet<usize> = arrived.iter().filter_map(|sent| match sent {
+            Sent::Media(place) => Some(*place),
+            Sent::Repair(_) => None,
+        }).collect();
+        let missing = &(0..packets.len()).collect() - &here;
+        let (recovered, decoder) = receive(&packets, &arrived);
+        let expected: Vec<_> = peel(&missing, &arrived).into_iter().map(|place| packets[place].clone()).collect();
+        let by_seq = |mut packets: Vec<RtpPacket>| {
+            packets.sort_by_key(|packet| packet.seq().0);
+            packets
+        };
+        prop_assert_eq!(by_seq(recovered), expected);
+        check_accounts(&decoder.stats(), decoder.held());
+
+        // In any order: whatever comes is an original that was not there.
+        let mut keys = order.into_iter();
+        arrived.sort_by_key(|_| keys.next());
+        let (recovered, decoder) = receive(&packets, &arrived);
+        prop_assert!(recovered.iter().all(|packet| packets.contains(packet)));
+        check_accounts(&decoder.stats(), decoder.held());
+    }
+
+    #[test]
+    fn moving_all_numbers_moves_the_recovered(
+        packets in stream(), protection in protection(), arrived in arrivals(160),
+    ) {
+        let far: Vec<_> = packets.iter().map(|packet| shifted(packet, 65_500, u32::MAX - 9)).collect();
+        let (near, decoder) = receive(&packets, &keep(&send(&packets, protection), &arrived));
+        let (moved, other) = receive(&far, &keep(&send(&far, protection), &arrived));
+        prop_assert_eq!(decoder.stats(), other.stats());
+        prop_assert!(near.iter().map(|packet| shifted(packet, 65_500, u32::MAX - 9)).eq(moved));
+    }
+
+    #[test]
+    fn arbitrary_repair_packets_never_panic_and_are_accounted_for(
+        inserts in vec((0u16..100, any::<u16>(), vec(any::<u8>(), 0..60), 0u8..4), 0..150),
+    ) {
+        let mut decoder = UlpfecDecoder::new(UlpfecDecoderConfig::default()).unwrap();
+        let mut polled = 0;
+        for (near, far, mut payload, kind) in inserts {
+            let seq = if near == 0 { far } else { near };
+            if kind == 0 {
+                decoder.insert_source(&media(seq, 0));
+                continue;
+            }
+            if let [_, _, high, low, _, _, _, _, _, _, protected_high, protected, ..] = &mut payload[..] {
+                [*high, *low] = seq.to_be_bytes();
+                (*protected_high, *protected) = (0, *protected % 50);
+            }
+            let repair = RtpPacket::builder(PayloadType::new(127), SeqNum(0), RtpTime(0), SSRC).build(&payload).unwrap();
+            let _ = decoder.insert_repair(&repair);
+            polled += core::iter::from_fn(|| decoder.poll_recovered()).count();
+        }
+        check_accounts(&decoder.stats(), decoder.held());
+        let stats = decoder.stats();
+        prop_assert_eq!(stats.recovered, polled as u64 + stats.unpolled + stats.late + core::iter::from_fn(|| decoder.poll_recovered()).count() as u64);
+    }
+
+    #[test]
+    fn packets_of_any_numbers_are_protected_in_groups_a_mask_can_hold(
+        seqs in vec((any::<u16>(), 0u8..10), 1..100), protection in protection(),
+    ) {
+        let mut config = UlpfecEncoderConfig::default();
+        (config.protection, config.pattern) = protection;
+        let mut encoder = UlpfecEncoder::new(config).unwrap();
+        let (mut seq, mut repairs) = (0u16, Vec::new());
+        for (jump, kind) in seqs {
+            seq = match kind {
+                0 => jump,
+                1 => seq.wrapping_sub(jump % 60),
+                _ => seq.wrapping_add(jump % 8),
+            };
+            encoder.protect(&media(seq, 0));
+            repairs.extend(core::iter::from_fn(|| encoder.poll_repair()));
+        }
+        let stats = encoder.stats();
+        prop_assert_eq!(stats.packets, stats.protected + stats.unprotected + stats.duplicates);
+        let mut decoder = UlpfecDecoder::new(UlpfecDecoderConfig::default()).unwrap();
+        for repair in &repairs {
+            decoder.insert_repair(repair).unwrap();
+        }
+    }
+}

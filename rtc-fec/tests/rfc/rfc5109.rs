@@ -1,0 +1,398 @@
+//! RFC 5109: generic forward error correction, level 0.
+
+use bytes::BytesMut;
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::{Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_fec::red::{RedDecoder, RedDecoderConfig, blocks, encapsulate};
+use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+
+use crate::packets::{RED, SSRC, media, media_of};
+
+const FEC: PayloadType = PayloadType::new(127);
+
+fn encoder(media: usize, repair: usize, pattern: Pattern) -> UlpfecEncoder {
+    let mut config = UlpfecEncoderConfig::default();
+    (config.protection, config.pattern) = (Protection { media, repair }, pattern);
+    UlpfecEncoder::new(config).unwrap()
+}
+
+fn decoder() -> UlpfecDecoder {
+    UlpfecDecoder::new(UlpfecDecoderConfig::default()).unwrap()
+}
+
+fn repairs(encoder: &mut UlpfecEncoder) -> Vec<RtpPacket> {
+    core::iter::from_fn(|| encoder.poll_repair()).collect()
+}
+
+fn protect(encoder: &mut UlpfecEncoder, packets: &[RtpPacket]) -> Vec<RtpPacket> {
+    packets.iter().for_each(|packet| encoder.protect(packet));
+    encoder.flush();
+    repairs(encoder)
+}
+
+fn recovered(decoder: &mut UlpfecDecoder) -> Vec<RtpPacket> {
+    core::iter::from_fn(|| decoder.poll_recovered()).collect()
+}
+
+fn seqs(first: u16, count: u16) -> Vec<RtpPacket> {
+    (0..count).map(|n| media(first.wrapping_add(n), u32::from(n) * 3_000)).collect()
+}
+
+fn repair_packet(payload: &[u8]) -> RtpPacket {
+    RtpPacket::builder(FEC, SeqNum(1), RtpTime(0), SSRC).build(payload).unwrap()
+}
+
+/// The four packets of §10.
+fn abcd() -> Vec<RtpPacket> {
+    [(8, 3, 11, true, 200), (9, 5, 18, false, 140), (10, 7, 11, true, 100), (11, 9, 18, false, 340)]
+        .map(|(seq, timestamp, payload_type, marker, len)| {
+            let payload: Vec<u8> = (0..len).map(|byte: u16| (byte ^ seq).to_le_bytes()[0]).collect();
+            RtpPacket::builder(PayloadType::new(payload_type), SeqNum(seq), RtpTime(timestamp), Ssrc(2))
+                .marker(marker)
+                .build(&payload)
+                .unwrap()
+        })
+        .to_vec()
+}
+
+#[test]
+fn rfc5109_s10_1_example() {
+    let mut config = UlpfecEncoderConfig::default();
+    (config.protection, config.first_seq) = (Protection { media: 4, repair: 1 }, SeqNum(1));
+    let packets = abcd();
+    let repairs = protect(&mut UlpfecEncoder::new(config).unwrap(), &packets);
+    let [repair] = &repairs[..] else { panic!("one repair packet") };
+    // Figure 7.
+    assert_eq!(repair.as_bytes()[..12], [0x80, 127, 0, 1, 0, 0, 0, 9, 0, 0, 0, 2]);
+    // Figure 8: all flags and PT 0, SN base 8, TS 8, length 372.
+    assert_eq!(repair.payload()[..10], [0, 0, 0, 8, 0, 0, 0, 8, 0x01, 0x74]);
+    // Figure 9: L0 340, mask 61440.
+    assert_eq!(repair.payload()[10..14], [0x01, 0x54, 0xf0, 0]);
+    assert_eq!(repair.payload().len(), 10 + 4 + 340);
+    let data = |at: usize| packets.iter().filter_map(|packet| packet.payload().get(at)).fold(0, |sum, byte| sum ^ byte);
+    assert!((0..340).all(|at| repair.payload()[14 + at] == data(at)));
+    for lost in 0..4 {
+        let mut decoder = decoder();
+        packets.iter().enumerate().filter(|(at, _)| *at != lost).for_each(|(_, packet)| decoder.insert_source(packet));
+        decoder.insert_repair(repair).unwrap();
+        assert_eq!(recovered(&mut decoder), [packets[lost].clone()]);
+    }
+}
+
+/// Level 0 of the example with two levels.
+#[test]
+fn rfc5109_s10_2_example_level_0_headers() {
+    let repairs = protect(&mut encoder(2, 1, Pattern::Interleaved), &abcd());
+    // Figures 12 and 15: PT 25, SN base 8 and (as there is no level 1 here) 10, TS 6 and 14, length 68 and 304. The figures
+    // have M 0, of all four packets; the header is of those protected at level 0 (§8.1), and PT, TS and length there are.
+    assert_eq!(repairs[0].payload()[..10], [0, 0x80 | 25, 0, 8, 0, 0, 0, 6, 0, 68]);
+    assert_eq!(repairs[1].payload()[..10], [0, 0x80 | 25, 0, 10, 0, 0, 0, 14, 0x01, 0x30]);
+    // Figure 13: mask 49152.
+    assert_eq!(repairs[0].payload()[12..14], [0xc0, 0]);
+    assert_eq!((repairs[0].timestamp(), repairs[1].timestamp()), (RtpTime(5), RtpTime(9)));
+}
+
+#[test]
+fn rfc5109_s10_3_repair_data_of_the_example_in_a_red_block() {
+    let repairs = protect(&mut encoder(4, 1, Pattern::Interleaved), &abcd());
+    let red = encapsulate(&repairs[0], PayloadType::new(100), SeqNum(12), &mut BytesMut::new());
+    assert_eq!((red.payload_type().value(), red.seq(), red.ssrc()), (100, SeqNum(12), Ssrc(2)));
+    let primary = blocks(red.payload()).unwrap().primary();
+    assert_eq!((primary.payload_type, primary.data.len()), (FEC, 354));
+
+    let mut config = RedDecoderConfig::default();
+    config.payload_type = PayloadType::new(100);
+    let mut plain = RedDecoder::new(config);
+    plain.insert(&red).unwrap();
+    let mut decoder = decoder();
+    abcd()[1..].iter().for_each(|packet| decoder.insert_source(packet));
+    decoder.insert_repair(&plain.poll().unwrap()).unwrap();
+    assert_eq!(recovered(&mut decoder), abcd()[..1]);
+}
+
+#[test]
+fn rfc5109_s7_2_marker_is_zero_numbers_count_up_and_ssrc_is_the_medias() {
+    let mut encoder = encoder(1, 1, Pattern::Interleaved);
+    let mut packets = seqs(1, 3);
+    packets[0].rewrite(|header| header.set_marker(true));
+    let repairs = protect(&mut encoder, &packets);
+    for (repair, n) in repairs.iter().zip(0..) {
+        assert_eq!((repair.marker(), repair.seq(), repair.ssrc()), (false, SeqNum(n), SSRC));
+        assert_eq!(repair.timestamp(), packets[usize::from(n)].timestamp(), "the media clock when it is sent");
+    }
+    assert_eq!(repairs[0].payload()[1], 0x80 | 111, "the marker is recovered from the FEC header");
+}
+
+#[test]
+fn rfc5109_s7_3_the_extension_flag_is_ignored() {
+    let packets = seqs(1, 2);
+    let mut payload = protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0].payload().to_vec();
+    assert_eq!(payload[0] & 0x80, 0);
+    payload[0] |= 0x80;
+    let mut decoder = decoder();
+    decoder.insert_source(&packets[0]);
+    decoder.insert_repair(&repair_packet(&payload)).unwrap();
+    assert_eq!(recovered(&mut decoder), packets[1..]);
+}
+
+#[test]
+fn rfc5109_s7_3_sn_base_is_the_lowest_in_wrap_order() {
+    let packets = [media(1, 0), media(65_534, 0), media(65_535, 0)];
+    let repair = &protect(&mut encoder(3, 1, Pattern::Interleaved), &packets)[0];
+    assert_eq!(repair.payload()[2..4], [0xff, 0xfe]);
+    assert_eq!(repair.payload()[12..14], [0b1101_0000, 0]);
+    // Of each repair packet by itself.
+    let repairs = protect(&mut encoder(4, 2, Pattern::Interleaved), &seqs(65_535, 4));
+    assert_eq!((&repairs[0].payload()[2..4], &repairs[1].payload()[2..4]), (&[0xff, 0xff][..], &[0, 0][..]));
+}
+
+#[test]
+fn rfc5109_s7_3_p_x_cc_m_pt_and_length_are_recovered() {
+    let builder = |seq| RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(77), SSRC);
+    let packets = [
+        builder(1).marker(true).csrcs(&[Ssrc(1), Ssrc(2), Ssrc(3)]).build(b"a").unwrap(),
+        builder(2).extensions(&[(5, b"xyz")]).build(b"").unwrap(),
+        builder(3).padding(9).build(b"payload before padding").unwrap(),
+        builder(4).build(&[]).unwrap(),
+    ];
+    let repair = &protect(&mut encoder(4, 1, Pattern::Interleaved), &packets)[0];
+    assert_eq!(repair.payload()[0], 0x30 | 3, "E and L 0; P, X, CC");
+    for lost in 0..packets.len() {
+        let mut decoder = decoder();
+        packets.iter().enumerate().filter(|(at, _)| *at != lost).for_each(|(_, packet)| decoder.insert_source(packet));
+        decoder.insert_repair(repair).unwrap();
+        assert_eq!(recovered(&mut decoder), packets[lost..=lost]);
+    }
+}
+
+#[test]
+fn rfc5109_s7_4_long_masks_only_where_needed() {
+    for (last, header, first_byte) in [(15, 14, 0), (16, 18, 0x40), (47, 18, 0x40)] {
+        let packets = [media(100, 0), media(100 + last, 0)];
+        let repair = &protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0];
+        assert_eq!(repair.payload().len(), header + packets.iter().map(|p| p.payload().len()).max().unwrap());
+        assert_eq!(repair.payload()[0], first_byte);
+        let mut decoder = decoder();
+        decoder.insert_repair(repair).unwrap();
+        decoder.insert_source(&packets[1]);
+        assert_eq!(recovered(&mut decoder), packets[..1]);
+    }
+    // 48 apart no mask can hold both.
+    let repairs = protect(&mut encoder(2, 1, Pattern::Interleaved), &[media(100, 0), media(148, 0)]);
+    assert_eq!(repairs.len(), 2);
+}
+
+#[test]
+fn rfc5109_s7_4_a_packets_repair_packets_have_equal_length() {
+    let packets: Vec<_> = (0..10u16).map(|seq| media_of(seq, 0, 100 + 10 * usize::from(seq))).collect();
+    let lengths = |pattern| protect(&mut encoder(10, 5, pattern), &packets).iter().map(|r| r.payload().len()).collect();
+    let crossed: Vec<usize> = lengths(Pattern::Crossed);
+    assert_eq!(crossed, [14 + 190; 5]);
+    let interleaved: Vec<usize> = lengths(Pattern::Interleaved);
+    assert_eq!(
+        interleaved,
+        [150, 160, 170, 180, 190].map(|longest| 14 + longest),
+        "each protected once: no longer than need be"
+    );
+}
+
+#[test]
+fn rfc5109_s8_2_shorter_packets_are_padded_with_zeros() {
+    let packets = [media_of(1, 0, 3), media_of(2, 0, 5)];
+    let repair = &protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0];
+    // §7.3: 0b011 xor 0b101 = 0b110.
+    assert_eq!(repair.payload()[8..10], [0, 0b110]);
+    assert_eq!(repair.payload()[17..], packets[1].payload()[3..]);
+}
+
+#[test]
+fn rfc5109_s9_recovery_is_recursive() {
+    // With one packet for 1-2 and one for 2-3, packet 1 gives 2 and 2 gives 3.
+    let packets = seqs(65_535, 3);
+    let first = &protect(&mut encoder(2, 1, Pattern::Interleaved), &packets[..2])[0];
+    let second = &protect(&mut encoder(2, 1, Pattern::Interleaved), &packets[1..])[0];
+    let mut decoder = decoder();
+    decoder.insert_repair(first).unwrap();
+    decoder.insert_repair(second).unwrap();
+    assert_eq!(recovered(&mut decoder), []);
+    assert!(packets.iter().all(|packet| decoder.covers(packet.seq())));
+    decoder.insert_source(&packets[0]);
+    assert_eq!(recovered(&mut decoder), packets[1..]);
+    assert!(packets.iter().all(|packet| !decoder.covers(packet.seq())));
+    assert_eq!((decoder.stats().recovered, decoder.held()), (2, 0));
+}
+
+#[test]
+fn rfc5109_s9_1_recovered_packets_have_the_ssrc_of_the_media() {
+    let mut config = UlpfecEncoderConfig::default();
+    (config.protection, config.ssrc) = (Protection { media: 2, repair: 1 }, Some(Ssrc(99)));
+    let packets = seqs(1, 2);
+    let repair = &protect(&mut UlpfecEncoder::new(config).unwrap(), &packets)[0];
+    assert_eq!(repair.ssrc(), Ssrc(99));
+    let mut decoder = decoder();
+    decoder.insert_source(&packets[1]);
+    decoder.insert_repair(repair).unwrap();
+    assert_eq!(recovered(&mut decoder), packets[..1]);
+
+    let mut config = UlpfecDecoderConfig::default();
+    config.ssrc = Some(SSRC);
+    let mut decoder = UlpfecDecoder::new(config).unwrap();
+    let mut foreign = packets[1].clone();
+    foreign.rewrite(|header| header.set_ssrc(Ssrc(5)));
+    decoder.insert_source(&foreign);
+    decoder.insert_repair(repair).unwrap();
+    assert_eq!((recovered(&mut decoder), decoder.stats().strays), (vec![], 1));
+}
+
+#[test]
+fn rfc5109_s9_2_what_is_protected_in_part_is_not_given_out() {
+    let packets = [media_of(1, 0, 30), media_of(2, 0, 50)];
+    let mut payload = protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0].payload().to_vec();
+    // Level 0 protects 40 bytes only; whatever follows is another level.
+    payload[11] = 40;
+    for (here, recoverable) in [(1, true), (0, false)] {
+        let mut decoder = decoder();
+        decoder.insert_source(&packets[here]);
+        decoder.insert_repair(&repair_packet(&payload)).unwrap();
+        let expected = if recoverable { packets[..1].to_vec() } else { vec![] };
+        assert_eq!(recovered(&mut decoder), expected);
+        assert_eq!(decoder.stats().incomplete, u64::from(!recoverable));
+    }
+}
+
+#[test]
+fn rfc5109_s7_impossible_repair_packets_are_malformed() {
+    let mut decoder = decoder();
+    let cases: [(&[u8], Fault); 5] = [
+        (&[0; 9], Fault::Truncated),
+        (&[0; 13], Fault::Truncated),
+        (&[0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0], Fault::Truncated),
+        (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x80, 0, 1], Fault::Truncated),
+        (&[0; 14], Fault::Inconsistent),
+    ];
+    for (payload, fault) in cases {
+        assert_eq!(decoder.insert_repair(&repair_packet(payload)).unwrap_err().fault(), fault, "{payload:?}");
+    }
+    assert_eq!(decoder.insert_repair(&media(1, 0)).unwrap_err().fault(), Fault::Type);
+    assert_eq!((decoder.stats().malformed, decoder.stats().repairs), (6, 0));
+}
+
+#[test]
+fn rfc5109_s9_a_recovery_that_is_no_packet_is_dropped() {
+    let mut decoder = decoder();
+    // Padding of which there is none.
+    decoder.insert_repair(&repair_packet(&[0x20, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0])).unwrap();
+    assert_eq!((recovered(&mut decoder), decoder.stats().corrupt), (vec![], 1));
+}
+
+#[test]
+fn the_window_and_the_held_repair_packets_are_bounded() {
+    let mut config = UlpfecDecoderConfig::default();
+    (config.window, config.max_repairs) = (64, 2);
+    let mut decoder = UlpfecDecoder::new(config).unwrap();
+    for group in 0..3 {
+        let repair = &protect(&mut encoder(2, 1, Pattern::Interleaved), &seqs(65_530 + 2 * group, 2))[0];
+        decoder.insert_repair(repair).unwrap();
+    }
+    assert_eq!((decoder.held(), decoder.stats().overflowed), (2, 1));
+    decoder.insert_source(&media(65_533, 3_000));
+    assert_eq!(recovered(&mut decoder).len(), 1);
+    decoder.insert_source(&media(62, 0));
+    assert_eq!((decoder.held(), decoder.stats().expired), (0, 1), "65534 left the window");
+    decoder.insert_source(&media(65_534, 0));
+    assert_eq!(decoder.stats().old, 1);
+    assert!(!decoder.covers(SeqNum(65_535)));
+}
+
+#[test]
+fn an_original_that_comes_before_its_recovery_is_polled_replaces_it() {
+    let packets = seqs(1, 2);
+    let repair = &protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0];
+    let mut decoder = decoder();
+    decoder.insert_source(&packets[0]);
+    decoder.insert_repair(repair).unwrap();
+    decoder.insert_source(&packets[1]);
+    assert_eq!((recovered(&mut decoder), decoder.stats().late), (vec![], 1));
+}
+
+#[test]
+fn rfc3550_a1_a_new_run_or_source_forgets_the_old() {
+    let mut decoder = decoder();
+    let packets = seqs(1, 2);
+    decoder.insert_source(&media(0, 0));
+    decoder.insert_repair(&protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0]).unwrap();
+    for seq in [30_000, 30_001] {
+        decoder.insert_source(&media(seq, 0));
+    }
+    assert_eq!((decoder.stats().strays, decoder.stats().forgotten), (1, 1));
+    decoder.insert_repair(&protect(&mut encoder(2, 1, Pattern::Interleaved), &seqs(30_001, 2))[0]).unwrap();
+    assert_eq!(recovered(&mut decoder).len(), 1);
+}
+
+#[test]
+fn protection_changes_with_the_next_group() {
+    let mut encoder = encoder(2, 1, Pattern::Interleaved);
+    encoder.protect(&media(1, 0));
+    encoder.set_protection(Protection { media: 4, repair: 2 }).unwrap();
+    encoder.protect(&media(2, 0));
+    assert_eq!(repairs(&mut encoder).len(), 1);
+    seqs(3, 4).iter().for_each(|packet| encoder.protect(packet));
+    assert_eq!(repairs(&mut encoder).len(), 2);
+    encoder.set_protection(Protection::NONE).unwrap();
+    encoder.protect(&media(7, 0));
+    assert_eq!((repairs(&mut encoder).len(), encoder.stats().unprotected), (0, 1));
+    for (media, repair) in [(0, 0), (49, 1), (4, 5)] {
+        let error = encoder.set_protection(Protection { media, repair }).unwrap_err();
+        assert_eq!(error.setting(), "protection");
+    }
+}
+
+#[test]
+fn a_duplicate_is_not_protected_twice_and_another_source_starts_a_group() {
+    let mut encoder = encoder(3, 1, Pattern::Interleaved);
+    let packets = seqs(1, 2);
+    for packet in [&packets[0], &packets[0], &packets[1]] {
+        encoder.protect(packet);
+    }
+    let mut other = media(3, 0);
+    other.rewrite(|header| header.set_ssrc(Ssrc(1)));
+    encoder.protect(&other);
+    let repairs = repairs(&mut encoder);
+    assert_eq!((repairs.len(), repairs[0].ssrc(), encoder.stats().duplicates), (1, SSRC, 1));
+    assert_eq!(repairs[0].payload()[12..14], [0xc0, 0]);
+}
+
+#[test]
+fn rfc5109_s14_2_in_red_media_and_repair_share_numbers() {
+    // The sender counts repair packets in; the receiver takes the stream apart again, two of five lost.
+    let (mut encoder, mut pool) = (encoder(2, 1, Pattern::Interleaved), BytesMut::new());
+    let (mut sent, mut originals) = (Vec::new(), Vec::new());
+    let mut next = SeqNum(65_533);
+    for n in 0..6 {
+        let packet = media_of(next.0, n * 3_000, 50);
+        encoder.protect(&packet);
+        sent.push(encapsulate(&packet, RED, next, &mut pool));
+        originals.push(packet);
+        next = next.next();
+        while let Some(repair) = encoder.poll_repair() {
+            sent.push(encapsulate(&repair, RED, next, &mut pool));
+            next = next.next();
+        }
+    }
+    let (mut red, mut decoder) = (RedDecoder::new(RedDecoderConfig::default()), decoder());
+    let mut received = Vec::new();
+    for packet in sent.iter().enumerate().filter(|(at, _)| *at != 1 && *at != 5).map(|(_, packet)| packet) {
+        red.insert(packet).unwrap();
+        while let Some(plain) = red.poll() {
+            if plain.payload_type() == FEC {
+                decoder.insert_repair(&plain).unwrap();
+            } else {
+                decoder.insert_source(&plain);
+                received.push(plain);
+            }
+            received.extend(core::iter::from_fn(|| decoder.poll_recovered()));
+        }
+    }
+    received.sort_by_key(|packet| packet.timestamp().0);
+    assert_eq!(received, originals);
+}
