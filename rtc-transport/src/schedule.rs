@@ -16,7 +16,7 @@ pub struct SchedulerConfig {
     pub bandwidth: Bitrate,
     /// The part of it for senders, while they are no larger a part of all members. Default a quarter (RFC 3550 §6.2).
     pub sender_share: f64,
-    /// The rules to follow. Default [`Profile::Avpf`] between two parties with a report about each second.
+    /// The rules to follow. Default [`Profile::Avpf`] between two parties with two reports about each second.
     pub profile: Profile,
     /// The size of the first datagram, transport headers included, to reckon with (RFC 3550 §6.3.2). Default 128 bytes.
     pub first_size: DataSize,
@@ -47,7 +47,8 @@ pub enum Profile {
     },
     /// RTP/AVPF (RFC 4585): no least time between datagrams, and feedback between reports.
     Avpf {
-        /// The least time between full reports, randomized between half and one and a half of it: `T_rr_interval`.
+        /// The least time between full reports, randomized between half and one and a half of it: `T_rr_interval`. Chance
+        /// is drawn anew whenever RTCP could be sent (§3.5.3), so that with bandwidth to spare little over half remains.
         report_interval: Duration,
         /// Whether there are but two parties: then feedback never waits to see whether another member sends the same.
         point_to_point: bool,

@@ -324,7 +324,7 @@ impl Session {
 
     fn request_feedback(&mut self, now: Instant) -> Instant {
         self.feedback_requested = true;
-        self.scheduler.request_feedback(now)
+        self.scheduler.request_feedback(now).max(now)
     }
 
     /// One endpoint is one member, whatever its number of streams; see [`RtcpScheduler`].

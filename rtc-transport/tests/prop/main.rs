@@ -5,4 +5,5 @@
 mod feedback;
 mod pacer;
 mod receiver;
+mod session;
 mod wire;

@@ -90,7 +90,7 @@ fn read_all(datagram: &[u8]) -> Option<Vec<RtcpPacket>> {
 }
 
 /// Bytes framed as packets of the types that are parsed, of any content.
-fn framed() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn framed() -> impl Strategy<Value = Vec<u8>> {
     let one =
         (any::<bool>(), 0..32_u8, 200..208_u8, vec(any::<u8>(), 0..64)).prop_map(|(padded, count, kind, body)| {
             let words = u8::try_from(body.len() / 4).unwrap();
@@ -102,7 +102,7 @@ fn framed() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Transport-wide feedback of any content.
-fn framed_feedback() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn framed_feedback() -> impl Strategy<Value = Vec<u8>> {
     (any::<[u8; 10]>(), prop_oneof![0..40_u16, any::<u16>()], any::<u32>(), vec(any::<u16>(), 0..30)).prop_map(
         |(head, count, time, rest)| {
             let mut body = head.to_vec();

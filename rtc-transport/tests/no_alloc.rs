@@ -1,0 +1,127 @@
+//! Once warm, media and transport-wide feedback pass without touching the heap.
+//!
+//! Reports, source descriptions and requests allocate, a few times a second at most: the `rtcp` crate speaks in `Vec`s.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use std::alloc::System;
+
+use bytes::{Bytes, BytesMut};
+use rtc_core::pacing::{Pacer, Priority};
+use rtc_core::time::{Instant, NtpTime};
+use rtc_core::{Bitrate, DataSize, Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
+use rtc_transport::schedule::Profile;
+use rtc_transport::session::{Event, Received, Session, SessionConfig};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+#[expect(unsafe_code, reason = "counting allocations takes a global allocator")]
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const ROUNDS: u16 = 4_000;
+const WARM: u16 = 2_000;
+
+fn session(ssrc: Ssrc) -> Session {
+    let mut config = SessionConfig::default();
+    config.clocks = vec![(PayloadType::new(96), Frequency::KHZ_90)];
+    config.transport_sequence_id = Some(3);
+    config.reduced_size = true;
+    config.scheduler.profile = Profile::Avpf { report_interval: Duration::from_secs(3_600), point_to_point: true };
+    Session::new(Instant::ZERO, NtpTime::from_bits(1 << 63), &[ssrc], config).unwrap()
+}
+
+struct Call {
+    pacer: LeakyBucketPacer<RtpPacket>,
+    alice: Session,
+    bob: Session,
+    pool: BytesMut,
+    results: u64,
+}
+
+impl Call {
+    fn new() -> Self {
+        let mut config = PacerConfig::default();
+        config.rate = Bitrate::from_kbps(3_000);
+        Self {
+            pacer: LeakyBucketPacer::new(config).unwrap(),
+            alice: session(Ssrc(1)),
+            bob: session(Ssrc(2)),
+            pool: BytesMut::with_capacity(1 << 16),
+            results: 0,
+        }
+    }
+
+    /// Alice sends Bob a packet, of which every tenth is lost, and Bob sends Alice feedback.
+    fn round(&mut self, seq: u16) {
+        let now = Instant::from_millis(5 * u64::from(seq));
+        let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(450 * u32::from(seq)), Ssrc(1))
+            .extensions(&[(3, &[0, 0])])
+            .build_in(&mut self.pool, &[7; 1_100])
+            .unwrap();
+        self.pacer.enqueue(now, Priority::Video, DataSize::of(packet.as_bytes()), packet);
+        while let Some(packet) = self.pacer.poll(now) {
+            let outgoing = self.alice.send_rtp(now, packet, None);
+            assert!(outgoing.sent.is_some());
+            if !seq.is_multiple_of(10) {
+                self.bob_receives(now, outgoing.datagram);
+            }
+        }
+        while let Some(datagram) = self.bob.poll_rtcp(now) {
+            self.alice.receive(now, datagram).unwrap();
+        }
+        while let Some(event) = self.alice.poll_event() {
+            if let Event::PacketResults(results) = event {
+                self.results += results.len() as u64;
+            }
+        }
+        assert!(self.alice.poll_timeout().is_some() && self.bob.poll_timeout().is_some());
+    }
+
+    fn bob_receives(&mut self, now: Instant, datagram: Bytes) {
+        let received = self.bob.receive(now, datagram).unwrap();
+        assert!(matches!(received, Received::Rtp(..)));
+    }
+}
+
+#[test]
+fn media_and_feedback_allocate_nothing_once_warm() {
+    let mut call = Call::new();
+    for seq in 0..WARM {
+        call.round(seq);
+    }
+    let results = call.results;
+    let before = ALLOCATIONS.load(Relaxed);
+    for seq in WARM..ROUNDS {
+        call.round(seq);
+    }
+    let allocations = ALLOCATIONS.load(Relaxed) - before;
+    assert!(call.results - results > 1_900, "{} packets were reported on", call.results - results);
+    assert_eq!(allocations, 0, "in {} rounds", ROUNDS - WARM);
+}
