@@ -56,7 +56,7 @@ impl Default for Setup {
 fn run<B: BandwidthEstimator>(mut estimator: B, setup: Setup) -> Vec<Estimate> {
     const STEP: Duration = Duration::from_millis(5);
     check(estimator.estimate());
-    let mut path = Path { free_at: setup.start, in_flight: VecDeque::new(), next_id: setup.first_id };
+    let mut path = Path { free_at: setup.start, in_flight: VecDeque::new(), next_id: setup.first_id, sent: 0 };
     let (mut estimates, mut now, mut credit) = (Vec::new(), setup.start, DataSize::ZERO);
     let mut probes: Vec<ProbeId> = Vec::new();
     for step in 0..4_000u32 {
@@ -114,6 +114,7 @@ struct Path {
     free_at: Instant,
     in_flight: VecDeque<PacketResult>,
     next_id: u64,
+    sent: u64,
 }
 
 impl Path {
@@ -121,10 +122,11 @@ impl Path {
         const CAPACITY: Bitrate = Bitrate::from_kbps(1_000);
         let packet = SentPacket { id: self.next_id, sent: now, size: DataSize::from_bytes(1_000), probe };
         self.next_id += 1;
+        self.sent += 1;
         estimator.on_sent(packet);
         let queue = self.free_at - now;
         // Nothing gets through in the sixth second, and every 50th packet is lost in the last five.
-        let lost = (1_200..1_400).contains(&step) || (step > 3_000 && self.next_id.is_multiple_of(50));
+        let lost = (1_200..1_400).contains(&step) || (step > 3_000 && self.sent.is_multiple_of(50));
         let received = if lost || queue > Duration::from_millis(300) {
             None
         } else {
