@@ -157,7 +157,7 @@ impl Aimd {
     pub(crate) fn on_probe(&mut self, rate: f64, saturated: bool) -> bool {
         if saturated {
             self.capacity = Some(rate);
-            self.step = self.config.step.as_secs_f64();
+            self.step = self.first_step();
         }
         let raised = rate.min(self.max);
         let adopted = raised > self.rate && !matches!(self.phase, Phase::Drain(_));
@@ -207,6 +207,14 @@ impl Aimd {
 
     fn back_off(&mut self, reason: Reason, signals: &Signals) -> Change {
         self.measure_capacity(signals);
+        if reason == Reason::Marks {
+            // RFC 3168 §5: as if the packet was lost. The queue that marks is short, so there is nothing to drain.
+            let proven = self.capacity.unwrap_or(self.rate).min(self.rate);
+            self.clear_since = None;
+            self.grown_from = None;
+            self.step = self.first_step();
+            return self.resume(self.config.beta * proven, signals, reason);
+        }
         self.start_drain(Purpose::Relief, signals);
         Change::Rate(reason)
     }
@@ -215,7 +223,7 @@ impl Aimd {
         let queue = signals.recent.max(signals.standing);
         self.clear_since = None;
         self.grown_from = None;
-        self.step = self.config.step.as_secs_f64();
+        self.step = self.first_step();
         let drain = Drain { before: self.rate, queue, expected: 0.0, progress: signals.progress, purpose };
         self.set_drain_rate(&drain, queue);
         self.phase = Phase::Drain(drain);
@@ -309,7 +317,7 @@ impl Aimd {
         let ceiling = self.ceiling(signals);
         if self.rate >= ceiling {
             self.phase = Phase::Idle;
-            self.step = self.config.step.as_secs_f64();
+            self.step = self.first_step();
             return Change::None;
         }
         self.phase = Phase::Increase;
@@ -331,7 +339,7 @@ impl Aimd {
     fn track(&mut self, signals: &Signals, elapsed: f64) -> Change {
         self.phase = Phase::Increase;
         self.stepped = None;
-        self.step = self.config.step.as_secs_f64();
+        self.step = self.first_step();
         if let Some(from) = self.grown_from.take() {
             // The queue that ends a growth is of what was sent above the capacity: back to what arrives.
             self.rate = self.rate.min(signals.delivered.unwrap_or(from).max(from));
@@ -344,6 +352,12 @@ impl Aimd {
         let wanted = self.rate * (1.0 + change);
         self.rate = if change > 0.0 { wanted.min(self.ceiling(signals).max(self.rate)) } else { wanted };
         Change::Rate(Reason::Tracking)
+    }
+
+    /// Where the capacity was met before, the search begins with small steps.
+    fn first_step(&self) -> f64 {
+        let step = if self.capacity.is_some() { self.config.step } else { self.config.max_step };
+        step.as_secs_f64()
     }
 
     fn ceiling(&self, signals: &Signals) -> f64 {
@@ -363,3 +377,6 @@ impl Drain {
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }
+
+#[cfg(test)]
+mod tests;

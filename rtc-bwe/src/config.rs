@@ -187,7 +187,7 @@ pub struct AimdConfig {
     /// While the application sends less than the target, the target grows no further than this multiple of the delivered
     /// rate. Default 1.5 (§5.5).
     pub headroom: f64,
-    /// The queue that a first step of increase may cause before its feedback is here. Default 10 ms.
+    /// The queue that a first step of increase may cause before its feedback is here. Default 3 ms: less than the target.
     pub step: Duration,
     /// The same after steps that caused none: it doubles with each. Default 50 ms (`QBOUND` of RFC 8698 §4.3).
     pub max_step: Duration,
@@ -198,8 +198,11 @@ pub struct AimdConfig {
     pub integral: f64,
     /// A queue of this delay is drained at half of the capacity, a smaller one at more. Default 100 ms.
     pub drain: Duration,
-    /// The fraction of the capacity to resume at when the queue is drained. Default 0.98.
+    /// The fraction of the capacity to resume at when the queue is drained. Default 1: the capacity was measured while there was
+    /// a queue, so it is known well, and less of it lets the rate begin to search anew.
     pub resume: f64,
+    /// The fraction of the capacity to go on with when packets came with congestion marks. Default 0.85 (§5.6).
+    pub beta: f64,
 }
 
 impl Default for AimdConfig {
@@ -211,7 +214,8 @@ impl Default for AimdConfig {
             proportional: 0.4,
             integral: 0.05,
             drain: Duration::from_millis(100),
-            resume: 0.98,
+            resume: 1.0,
+            beta: 0.85,
         }
     }
 }
@@ -225,7 +229,8 @@ impl AimdConfig {
         check((0.0..=1.5).contains(&self.proportional), "aimd.proportional", "must be 0 to 1.5")?;
         check((0.0..=1.0).contains(&self.integral), "aimd.integral", "must be 0 to 1")?;
         check((MILLIS..=10_000 * MILLIS).contains(&self.drain), "aimd.drain", "must be 1 ms to 10 s")?;
-        check((0.5..=1.0).contains(&self.resume), "aimd.resume", "must be 0.5 to 1")
+        check((0.5..=1.0).contains(&self.resume), "aimd.resume", "must be 0.5 to 1")?;
+        check((0.5..=1.0).contains(&self.beta), "aimd.beta", "must be 0.5 to 1")
     }
 }
 

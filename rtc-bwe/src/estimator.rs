@@ -296,7 +296,8 @@ impl Gcc {
     /// Less than the noise and the time of a packet, which a base delay taken from small packets lacks, cannot be told from an
     /// empty queue.
     fn levels(&self) -> Levels {
-        let unseen = self.queue.noise() + 8.0 * self.packet_size / self.aimd.rate();
+        let rate = self.aimd.rate().max(self.aimd.capacity().unwrap_or(0.0));
+        let unseen = self.queue.noise() + 8.0 * self.packet_size / rate;
         let target = unseen + self.config.queue.target.as_secs_f64();
         let limit = target + self.config.queue.margin.as_secs_f64();
         Levels { clear: unseen.midpoint(target), target, limit }
@@ -399,3 +400,6 @@ fn duration(seconds: f64) -> Duration {
 const fn narrow(value: f64) -> f32 {
     value as f32
 }
+
+#[cfg(test)]
+mod tests;

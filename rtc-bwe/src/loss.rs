@@ -4,6 +4,7 @@
 //! policer or a very short buffer, and what tells these apart is an experiment: lower the rate once to what was delivered. If
 //! the loss goes away, the rate caused it and stays lowered; if it does not, it is random and the rate is restored.
 
+use core::f64::consts::LN_2;
 use core::time::Duration;
 
 use rtc_core::time::Instant;
@@ -22,7 +23,9 @@ const DECISION: usize = 2;
 /// Standard deviations by which loss must exceed what is known to be random.
 const SIGNIFICANCE: f64 = 2.5;
 /// Share of the suspicious loss that must persist at the lower rate for it to be random.
-const PERSISTENT: f64 = 0.5;
+const PERSISTENT: f64 = 0.25;
+/// Runs of lost packets it takes to ask for a test: one or two are an accident.
+const MIN_BURSTS: u32 = 4;
 /// A test lowers the rate no further than to this.
 const MAX_CUT: f64 = 0.5;
 /// Nothing arriving for this long is an outage, which says nothing about random loss.
@@ -136,6 +139,10 @@ impl Loss {
         if recent.queued || recent.packets < OBSERVATION_PACKETS {
             return None;
         }
+        if recent.bursts < MIN_BURSTS {
+            self.inherent += INHERENT_GAIN * (recent.fraction() - self.inherent);
+            return None;
+        }
         let loss = recent.fraction();
         let excess = loss - self.inherent;
         let deviation = (self.inherent.max(0.01) * recent.clumping() / f64::from(recent.packets)).sqrt();
@@ -189,7 +196,7 @@ impl Loss {
         }
         let loss = sample.fraction();
         let limit = self.limit()?;
-        let persists = loss - self.inherent > PERSISTENT * (before - self.inherent);
+        let persists = loss - self.inherent > (PERSISTENT * (before - self.inherent)).max(self.config.margin);
         if persists && loss <= self.config.max_random {
             self.inherent = loss;
             self.hold = 1;
@@ -211,7 +218,7 @@ impl Loss {
         let elapsed = (now - *grown).as_secs_f64().min(1.0);
         *grown = now;
         *limit *= 1.0 + *growth * elapsed;
-        *growth = (*growth * (1.0 + elapsed)).min(1.0);
+        *growth = (*growth * (1.0 + LN_2 * elapsed)).min(1.0);
         if *limit > allowed {
             self.phase = Phase::Quiet;
             self.hold = 1;
@@ -274,3 +281,6 @@ impl Observation {
         (2.0 * f64::from(self.lost) / f64::from(self.bursts.max(1)) - 1.0).max(1.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

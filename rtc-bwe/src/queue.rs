@@ -99,8 +99,13 @@ impl QueueDelay {
 
     /// Forgets the path and the clock.
     pub(crate) fn reset(&mut self) {
-        *self = Self { bins: core::mem::take(&mut self.bins), ..Self::new(self.config) };
         self.bins.clear();
+        self.base.reset();
+        self.reference = None;
+        self.noise = 0.0;
+        self.samples = [0.0; 3];
+        self.busy_since = None;
+        self.emptied = None;
     }
 
     /// Whether the delay of this packet differs so much from the last that a clock must have jumped.

@@ -69,8 +69,8 @@ impl Trendline {
         self.detect(slope * f64::from(self.groups) * self.config.gain, elapsed_ms);
     }
 
+    /// Forgets the path, but not how sensitive to be.
     pub(crate) fn reset(&mut self) {
-        let threshold_ms = self.threshold_ms;
         self.points.clear();
         self.first = None;
         (self.last_ms, self.delay_ms, self.smoothed_ms) = (0.0, 0.0, 0.0);
@@ -78,7 +78,6 @@ impl Trendline {
         self.trend = 0.0;
         self.over_ms = None;
         self.usage = Usage::Normal;
-        self.threshold_ms = threshold_ms;
     }
 
     pub(crate) const fn usage(&self) -> Usage {

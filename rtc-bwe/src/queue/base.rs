@@ -62,6 +62,14 @@ impl Base {
         self.open_bucket(time, delay);
     }
 
+    /// Forgets the path and the clock.
+    pub(super) fn reset(&mut self) {
+        self.lows.clear();
+        self.drift = 0.0;
+        self.delay = f64::INFINITY;
+        self.bucket_end = f64::NEG_INFINITY;
+    }
+
     /// The delay of the empty path now.
     pub(super) const fn delay(&self) -> f64 {
         self.delay

@@ -1,0 +1,215 @@
+use super::*;
+
+const MBIT: f64 = 1e6;
+const RESPONSE: Duration = Duration::from_millis(250);
+
+fn aimd() -> Aimd {
+    Aimd::new(AimdConfig::default(), MBIT, 0.05 * MBIT, 20.0 * MBIT)
+}
+
+/// An empty path on which everything sent is delivered, `millis` into the run.
+fn clear(millis: u64, rate: f64) -> Signals {
+    Signals {
+        now: Instant::from_millis(millis),
+        congestion: None,
+        standing: 0.0,
+        recent: 0.0,
+        clear: 0.0075,
+        target: 0.01,
+        limit: 0.03,
+        delivered: Some(rate),
+        capacity: None,
+        response: RESPONSE.as_secs_f64(),
+        progress: (Instant::from_millis(millis), 0),
+        arriving: 1.0,
+        stale: false,
+    }
+}
+
+fn queued(millis: u64, capacity: f64, queue: f64) -> Signals {
+    Signals { standing: queue, recent: queue, capacity: Some(capacity), ..clear(millis, capacity) }
+}
+
+/// With the bytes delivered so far.
+fn delivered(signals: Signals, bytes: u64) -> Signals {
+    Signals { progress: (signals.progress.0, bytes), ..signals }
+}
+
+fn sent_in_50_ms(aimd: &Aimd) -> u64 {
+    rtc_core::Bitrate::from_bps_f64(aimd.rate()).size_in(Duration::from_millis(50)).as_bytes()
+}
+
+fn assert_rate(aimd: &Aimd, mbit: f64) {
+    assert!((aimd.rate() / MBIT - mbit).abs() < 1e-6, "{} is not {mbit} Mb/s", aimd.rate() / MBIT);
+}
+
+#[test]
+fn an_unknown_path_is_climbed_in_full_steps() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    assert_rate(&aimd, 1.0);
+    // From the first response time without a queue on, a step of 50 ms is 2 * 50 / 250 of the rate.
+    for index in 1..6 {
+        aimd.update(&clear(250 * index, aimd.rate()));
+        assert_eq!(aimd.state(), State::Increase);
+    }
+    assert_rate(&aimd, 1.4_f64.powi(5));
+}
+
+#[test]
+fn steps_double_from_a_known_path_on() {
+    let mut aimd = aimd();
+    aimd.on_probe(MBIT, true);
+    assert_rate(&aimd, 1.0);
+    aimd.update(&clear(0, MBIT));
+    let mut rate = aimd.rate() / MBIT;
+    for (index, step) in (1..).zip([0.003, 0.006, 0.012, 0.024, 0.048, 0.05, 0.05]) {
+        aimd.update(&clear(250 * index, aimd.rate()));
+        rate *= 1.0 + 2.0 * step / 0.25;
+        assert_rate(&aimd, rate);
+    }
+}
+
+#[test]
+fn gcc02_s5_5_an_application_that_sends_less_lets_it_grow_to_one_and_a_half_of_that() {
+    let mut aimd = aimd();
+    for index in 0..100 {
+        aimd.update(&clear(100 * index, 0.8 * MBIT));
+        assert!(aimd.rate() <= 1.2 * MBIT + 1.0);
+    }
+    assert_rate(&aimd, 1.2);
+    assert_eq!(aimd.state(), State::Hold);
+    // What was once proven stays.
+    for index in 100..200 {
+        aimd.update(&clear(100 * index, 0.1 * MBIT));
+    }
+    assert_rate(&aimd, 1.2);
+}
+
+#[test]
+fn tracking_is_proportional_and_integral() {
+    let mut aimd = aimd();
+    aimd.update(&queued(0, MBIT, 0.01));
+    let before = aimd.rate();
+    aimd.update(&queued(100, MBIT, 0.014));
+    // 0.05 / 0.25² * (10 - 14 ms) * 100 ms, and 0.4 / 0.25 * (14 - 10 ms).
+    let change = 0.05 / 0.0625 * -0.004 * 0.1 - 0.4 / 0.25 * 0.004;
+    assert_rate(&aimd, before * (1.0 + change) / MBIT);
+}
+
+#[test]
+fn a_queue_that_ends_a_growth_takes_back_what_did_not_arrive() {
+    let mut aimd = aimd();
+    for index in 0..4 {
+        aimd.update(&clear(250 * index, aimd.rate()));
+    }
+    assert!(aimd.rate() > 1.9 * MBIT);
+    aimd.update(&queued(1_000, 1.5 * MBIT, 0.009));
+    assert!(aimd.rate() < 1.51 * MBIT, "{}", aimd.rate());
+}
+
+#[test]
+fn congestion_drains_at_half_the_capacity_for_a_queue_of_100_ms() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    let change = aimd.update(&queued(100, 0.4 * MBIT, 0.1));
+    assert_eq!((change, aimd.state()), (Change::Rate(Reason::Queue), State::Decrease));
+    assert_rate(&aimd, 0.2);
+    // 50 ms of queue are drained at two thirds.
+    let half = delivered(queued(200, 0.4 * MBIT, 0.05), 2_500);
+    assert_eq!(aimd.update(&half), Change::Rate(Reason::Drain));
+    assert_rate(&aimd, 0.4 * 2.0 / 3.0);
+    // Drained: back to the capacity, not to a fraction of it, and nothing more until that shows.
+    aimd.update(&delivered(clear(300, 0.4 * MBIT), 5_000));
+    assert_rate(&aimd, 0.4);
+    assert_eq!(aimd.state(), State::Hold);
+    assert_eq!(aimd.update(&delivered(clear(400, 0.4 * MBIT), 10_000)), Change::None);
+}
+
+#[test]
+fn a_delay_that_does_not_drain_is_the_path() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    let (mut millis, mut bytes) = (100, 12_500);
+    let mut changes = Vec::new();
+    while changes.last() != Some(&Change::Rebase) {
+        changes.push(aimd.update(&delivered(queued(millis, MBIT, 0.1), bytes)));
+        millis += 50;
+        bytes += sent_in_50_ms(&aimd);
+        assert!(millis < 2_000, "{changes:?}");
+    }
+    assert!(changes.iter().all(|change| *change != Change::None));
+    assert_rate(&aimd, 1.0);
+    // 100 ms at half the capacity take 200 ms to drain, and once more in doubt, found out in steps of 50 ms.
+    assert!(changes.len() <= 11, "{}", changes.len());
+}
+
+#[test]
+fn a_queue_that_drains_slowly_is_one() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    // The link carries 0.7 Mb/s, but 0.8 was measured.
+    let (mut millis, mut bytes, mut queue) = (100, 12_500, 0.1);
+    while aimd.state() == State::Decrease || millis == 100 {
+        assert_ne!(aimd.update(&delivered(queued(millis, 0.8 * MBIT, queue), bytes)), Change::Rebase);
+        millis += 50;
+        bytes += sent_in_50_ms(&aimd);
+        queue = (queue + 0.05 * (aimd.rate() / (0.7 * MBIT) - 1.0)).max(0.0);
+        assert!(millis < 3_000);
+    }
+}
+
+#[test]
+fn a_stale_base_is_refreshed_by_a_short_dip() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    let (mut millis, mut bytes) = (100, 12_500);
+    let stale = Signals { stale: true, ..delivered(queued(100, MBIT, 0.009), 12_500) };
+    assert_eq!(aimd.update(&stale), Change::Rate(Reason::Refresh));
+    let dip = aimd.rate();
+    assert!(dip < 0.95 * MBIT && dip > 0.9 * MBIT);
+    while aimd.state() == State::Decrease {
+        millis += 50;
+        bytes += sent_in_50_ms(&aimd);
+        aimd.update(&delivered(queued(millis, MBIT, 0.005), bytes));
+    }
+    assert!(millis < 600);
+    assert!(aimd.rate() > dip / 0.95);
+}
+
+#[test]
+fn marks_lower_the_rate_to_beta_of_what_arrives() {
+    let mut aimd = aimd();
+    aimd.update(&clear(0, MBIT));
+    let marked = Signals { congestion: Some(Reason::Marks), ..clear(100, 0.9 * MBIT) };
+    assert_eq!(aimd.update(&marked), Change::Rate(Reason::Marks));
+    assert_rate(&aimd, 0.85 * 0.9);
+}
+
+#[test]
+fn a_probe_raises_the_rate_but_never_lowers_it() {
+    let mut aimd = aimd();
+    assert!(aimd.on_probe(3.0 * MBIT, false));
+    assert_rate(&aimd, 3.0);
+    assert!(!aimd.on_probe(2.0 * MBIT, true));
+    assert_rate(&aimd, 3.0);
+    assert!(aimd.on_probe(90.0 * MBIT, false));
+    assert_rate(&aimd, 20.0);
+}
+
+#[test]
+fn the_rate_stays_within_its_limits() {
+    let mut aimd = aimd();
+    for _ in 0..100 {
+        aimd.on_silence(0.7);
+    }
+    assert_rate(&aimd, 0.05);
+    aimd.set_limits(MBIT, 2.0 * MBIT);
+    assert_rate(&aimd, 1.0);
+    for index in 0..100 {
+        aimd.update(&clear(250 * index, aimd.rate()));
+    }
+    assert_rate(&aimd, 2.0);
+    aimd.update(&queued(30_000, 0.1 * MBIT, 0.3));
+    assert_rate(&aimd, 1.0);
+}
