@@ -1,0 +1,39 @@
+//! The peers, by mechanism. Each is a thin adapter to the interfaces of [`subject`](crate::subject); those whose feature is
+//! off, or that cannot be had for another reason, are listed with that reason.
+
+use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
+
+#[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
+mod rust;
+#[cfg_attr(not(feature = "peers-system"), path = "peers/no_system.rs")]
+mod system;
+
+/// Bandwidth estimators.
+pub(crate) fn estimators() -> Vec<Subject<MakeEstimator>> {
+    joined(rust::estimators(), system::estimators())
+}
+
+/// Jitter buffers that play audio.
+pub(crate) fn players() -> Vec<Subject<MakePlayer>> {
+    joined(rust::players(), system::players())
+}
+
+/// Codes over a block of packets.
+pub(crate) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
+    joined(rust::block_codes(), system::block_codes())
+}
+
+/// Codes over a stream of packets.
+pub(crate) fn repairs() -> Vec<Subject<MakeRepair>> {
+    joined(rust::repairs(), system::repairs())
+}
+
+/// Packet types.
+pub(crate) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
+    rust::packet_codes()
+}
+
+fn joined<M>(mut first: Vec<M>, second: Vec<M>) -> Vec<M> {
+    first.extend(second);
+    first
+}

@@ -1,0 +1,122 @@
+//! What can be measured: one small interface per mechanism, so that a peer is a thin adapter.
+//!
+//! A [`Subject`] is a name, a version and a way to make one; or the reason why it cannot be had here, which is printed
+//! instead of figures. Subjects are made anew for each scenario and seed.
+
+use rtc_core::bwe::BandwidthEstimator;
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::time::Instant;
+use rtc_core::{Bitrate, Frequency, RtpPacket, RtpTime};
+
+/// Who is measured.
+pub(crate) struct Subject<M> {
+    /// `ours`, or the name of a peer with its version.
+    pub(crate) name: String,
+    /// Makes one, or says why it cannot be had.
+    pub(crate) maker: Result<M, String>,
+    /// Whether its memory is counted: memory of C and C++ libraries is not.
+    pub(crate) counted: bool,
+}
+
+impl<M> Subject<M> {
+    /// Our own crate.
+    pub(crate) fn ours(maker: M) -> Self {
+        Self { name: "ours".into(), maker: Ok(maker), counted: true }
+    }
+
+    /// A peer written in Rust.
+    pub(crate) fn peer(name: &str, version: &str, maker: M) -> Self {
+        Self { name: format!("{name} {version}"), maker: Ok(maker), counted: true }
+    }
+
+    /// A peer that calls a C or C++ library.
+    pub(crate) fn foreign(name: &str, version: &str, maker: M) -> Self {
+        Self { counted: false, ..Self::peer(name, version, maker) }
+    }
+
+    /// A peer that cannot be had, and why.
+    pub(crate) fn absent(name: &str, why: &str) -> Self {
+        Self { name: name.into(), maker: Err(why.into()), counted: false }
+    }
+
+    /// Whether this is our own crate, the only one with targets.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.name == "ours"
+    }
+}
+
+/// The range an estimator is to stay in, and where it begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) min: Bitrate,
+    pub(crate) start: Bitrate,
+    pub(crate) max: Bitrate,
+}
+
+/// Makes a bandwidth estimator. The harness has pacer and source of its own: it sends at [`Estimate::target`], paces at
+/// [`Estimate::pacing`], sends the probe clusters asked for, reports every packet once, and calls `handle_timeout`.
+///
+/// [`Estimate::target`]: rtc_core::bwe::Estimate::target
+/// [`Estimate::pacing`]: rtc_core::bwe::Estimate::pacing
+pub(crate) type MakeEstimator = Box<dyn Fn(Limits) -> Box<dyn BandwidthEstimator>>;
+
+/// Plays out one stream of mono L16 (RFC 3551 §4.5.11) at [`Player::RATE`], which is also the clock of its timestamps, in
+/// packets of 20 ms with payload type [`PAYLOAD_TYPE`].
+pub(crate) trait Player {
+    /// Takes a packet as it arrives, in any order.
+    fn insert(&mut self, now: Instant, packet: &RtpPacket);
+
+    /// Fills `out` with the 10 ms to be heard from `now` on.
+    fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard;
+}
+
+/// The sample rate of everything played, and of the clock of its timestamps.
+pub(crate) const PLAYER_RATE: Frequency = Frequency::KHZ_16;
+/// The payload type of L16 at [`PLAYER_RATE`].
+pub(crate) const PAYLOAD_TYPE: u8 = 96;
+
+/// What a player says about the audio it filled.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Heard {
+    /// The timestamp of the first sample; `None` before the first packet.
+    pub(crate) position: Option<RtpTime>,
+    /// Samples made up because theirs were missing.
+    pub(crate) concealed: usize,
+}
+
+/// Makes a player.
+pub(crate) type MakePlayer = Box<dyn Fn() -> Box<dyn Player>>;
+
+/// Protects a block of packets of equal size with repair packets. For cost, and for what is recovered of a block.
+pub(crate) trait BlockCode {
+    /// Makes `repair` repair packets for the consecutive packets `source`, and keeps them.
+    fn encode(&mut self, source: &[RtpPacket], repair: usize);
+
+    /// Recovers from the source packets that `kept` names and the first `repair_kept` of the repair packets made last what
+    /// it can of the others; says how many source packets it brought back whole.
+    fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize;
+}
+
+/// Makes a block code for so many source and so many repair packets; `None` if it has no such code.
+pub(crate) type MakeBlockCode = Box<dyn Fn(usize, usize) -> Option<Box<dyn BlockCode>>>;
+
+/// A pair that protects a stream: repair packets made by the first bring packets back in the second. Made for a rate of
+/// repair packets per source packet (`0.5` is one for two).
+pub(crate) type MakeRepair = Box<dyn Fn(f64) -> (Box<dyn FecEncoder>, Box<dyn FecDecoder>)>;
+
+/// Reads, writes and rewrites RTP packets.
+pub(crate) trait PacketCode {
+    /// Parses `bytes` and reads payload type, sequence number, timestamp, SSRC, extension `id` and payload length; returns
+    /// their sum, so that nothing is optimized away and all can be seen to agree.
+    fn parse(&mut self, bytes: &bytes::Bytes, id: u8) -> u64;
+
+    /// Writes a packet with this sequence number, a one-byte extension `id` with three bytes, and `payload`; returns its
+    /// length.
+    fn build(&mut self, sequence: u16, id: u8, payload: &bytes::Bytes) -> usize;
+
+    /// Parses `bytes` and writes it again with another SSRC and sequence number, as a forwarder does; returns its length.
+    fn rewrite(&mut self, bytes: &bytes::Bytes, ssrc: u32, sequence: u16) -> usize;
+}
+
+/// Makes a packet code.
+pub(crate) type MakePacketCode = Box<dyn Fn() -> Box<dyn PacketCode>>;
