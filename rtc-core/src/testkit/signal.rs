@@ -35,3 +35,30 @@ pub use tone::{Chirp, Sine};
 fn narrow(sample: f64) -> f32 {
     sample as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Frequency;
+
+    fn fingerprint(samples: impl Iterator<Item = f32>) -> u64 {
+        // FNV-1a, 64 bits.
+        let bytes = samples.take(48_000).flat_map(|sample| sample.to_bits().to_le_bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    /// Frozen: a change here changes every measurement made with these sources.
+    #[test]
+    fn sources_are_the_same_bits_everywhere() {
+        let rate = Frequency::KHZ_16;
+        let fingerprints = [
+            fingerprint(Speech::new(rate, 1)),
+            fingerprint(Music::new(rate, 1).flatten()),
+            fingerprint(PinkNoise::new(1, 0.1)),
+            fingerprint(Sine::new(rate, 440.0, 0.5)),
+        ];
+        let frozen =
+            [312_277_148_759_756_490, 16_309_338_961_040_894_884, 6_644_602_410_182_585_581, 4_041_725_320_522_490_692];
+        assert_eq!(fingerprints, frozen);
+    }
+}
