@@ -214,7 +214,7 @@ impl RedDecoder {
             let repeated = rank > 0 && nearest_first[rank - 1].timestamp_offset == block.timestamp_offset;
             if block.data.is_empty() {
                 self.stats.empty += 1;
-            } else if let Some(seq) = self.timeline.find(time_of(block)) {
+            } else if let Some(seq) = self.timeline.find(carrier.seq(), time_of(block)) {
                 self.stats.known += 1;
                 self.timeline.learn_distance(rank, carrier.seq(), seq);
             } else if repeated {

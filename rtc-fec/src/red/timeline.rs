@@ -7,6 +7,8 @@ use super::{MAX_COPIES, MAX_OFFSET};
 
 /// Packets remembered: more than [`MAX_OFFSET`] ticks hold at 8 kHz and 20 ms, or at 48 kHz and 2.5 ms.
 const MEMORY: usize = 256;
+/// Packets around a new one among which its media may be under a wrong number.
+const NEAR: usize = 64;
 
 /// Which sequence number goes with which timestamp, as far as known, and what can be concluded about others.
 ///
@@ -35,6 +37,15 @@ struct Known {
     timestamp: RtpTime,
     /// Received, or else concluded from redundancy.
     received: bool,
+}
+
+/// Where the media of a timestamp is among the known packets.
+enum Spot {
+    Known(SeqNum),
+    /// Between these two, which are neighbours.
+    Free(Known, Known),
+    /// Before all that is known, or where numbers and timestamps do not go the same way: what lies there is of another clock.
+    Unclear,
 }
 
 /// What a received packet is to the timeline.
@@ -66,7 +77,9 @@ impl Timeline {
             }
             Err(at) => at,
         };
-        if let Some(wrong) = self.known.iter().position(|known| !known.received && known.timestamp == timestamp) {
+        let near = at.saturating_sub(NEAR)..self.known.len().min(at + NEAR);
+        let wrong = |at: &usize| !self.known[*at].received && self.known[*at].timestamp == timestamp;
+        if let Some(wrong) = near.into_iter().find(wrong) {
             self.known.remove(wrong);
             self.insert(received);
             return Admission::Recovered { misplaced: true };
@@ -90,9 +103,12 @@ impl Timeline {
         self.distances[rank] = distance.or(self.distances[rank]);
     }
 
-    /// The number of the known packet of this timestamp.
-    pub(super) fn find(&self, timestamp: RtpTime) -> Option<SeqNum> {
-        self.known.iter().rev().find(|known| known.timestamp == timestamp).map(|known| known.seq)
+    /// The number of the known packet of this timestamp, not after the known packet `carrier`.
+    pub(super) fn find(&self, carrier: SeqNum, timestamp: RtpTime) -> Option<SeqNum> {
+        match self.spot(carrier, timestamp) {
+            Spot::Known(seq) => Some(seq),
+            Spot::Free(..) | Spot::Unclear => None,
+        }
     }
 
     /// The number of the packet that had the unknown media of `timestamp`, carried by the known packet `carrier` as its
@@ -105,7 +121,7 @@ impl Timeline {
         rank: usize,
         unknown: impl Iterator<Item = &'a RtpTime>,
     ) -> Option<SeqNum> {
-        let (lower, upper) = self.neighbours(carrier, timestamp)?;
+        let Spot::Free(lower, upper) = self.spot(carrier, timestamp) else { return None };
         let steps = u32::try_from(upper.seq.distance_from(lower.seq)).ok()?;
         let between = |time: &&RtpTime| time.is_newer_than(lower.timestamp) && upper.timestamp.is_newer_than(**time);
         match u32::try_from(unknown.filter(between).count()).ok()?.cmp(&steps.checked_sub(1)?) {
@@ -129,21 +145,25 @@ impl Timeline {
         self.known.back().map(|known| known.seq)
     }
 
-    /// The closest known packets before and after `timestamp` among those up to `carrier`; none if nothing is known before, or
-    /// what lies before is of another clock: numbers and timestamps do not go the same way.
-    fn neighbours(&self, carrier: SeqNum, timestamp: RtpTime) -> Option<(Known, Known)> {
-        let at = self.position(carrier).ok()?;
+    fn spot(&self, carrier: SeqNum, timestamp: RtpTime) -> Spot {
+        let Ok(at) = self.position(carrier) else { return Spot::Unclear };
         let mut upper = self.known[at];
+        if upper.timestamp == timestamp {
+            return Spot::Known(upper.seq);
+        }
         for below in self.known.range(..at).rev() {
-            if below.timestamp.is_newer_than(upper.timestamp) {
-                break;
+            if below.timestamp == timestamp {
+                return Spot::Known(below.seq);
             }
-            if !below.timestamp.is_newer_than(timestamp) {
-                return Some((*below, upper));
+            if below.timestamp.is_newer_than(upper.timestamp) {
+                return Spot::Unclear;
+            }
+            if timestamp.is_newer_than(below.timestamp) {
+                return Spot::Free(*below, upper);
             }
             upper = *below;
         }
-        None
+        Spot::Unclear
     }
 
     fn learn_step(&mut self, seq: SeqNum) {
@@ -234,7 +254,7 @@ mod tests {
         timeline.admit(SeqNum(10), RtpTime(0));
         timeline.conclude(SeqNum(12), RtpTime(960));
         assert_eq!(timeline.admit(SeqNum(11), RtpTime(960)), Admission::Recovered { misplaced: true });
-        assert_eq!(timeline.find(RtpTime(960)), Some(SeqNum(11)));
+        assert_eq!(timeline.find(SeqNum(11), RtpTime(960)), Some(SeqNum(11)));
         assert_eq!(timeline.admit(SeqNum(11), RtpTime(960)), Admission::Duplicate);
         assert_eq!(timeline.admit(SeqNum(12), RtpTime(1_920)), Admission::New);
     }
