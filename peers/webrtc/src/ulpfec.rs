@@ -57,6 +57,11 @@ impl Ulpfec {
         self.fec.receive(sequence, payload, true);
     }
 
+    /// Takes a repair payload made last as if it arrived in the packet of this number; says whether there is one.
+    pub fn forward_repair(&mut self, index: usize, sequence: u16) -> bool {
+        self.fec.forward(index, sequence)
+    }
+
     /// The next packet brought back.
     pub fn poll_recovered(&mut self) -> Option<&[u8]> {
         self.fec.recovered()

@@ -308,6 +308,18 @@ impl Fec {
         unsafe { fec_receive(self.peer.as_ptr(), sequence, data.as_ptr(), data.len(), is_repair) };
     }
 
+    /// Receives a repair payload of the last call of `encode`, if there is one.
+    pub(crate) fn forward(&mut self, index: usize, sequence: u16) -> bool {
+        // SAFETY: the object is ours; receiving leaves the payloads made as they are.
+        unsafe {
+            let lent = fec_repair(self.peer.as_ptr(), index);
+            if !lent.data.is_null() {
+                fec_receive(self.peer.as_ptr(), sequence, lent.data, lent.length, true);
+            }
+            !lent.data.is_null()
+        }
+    }
+
     pub(crate) fn recovered(&mut self) -> Option<&[u8]> {
         // SAFETY: the object is ours.
         let lent = unsafe { fec_recovered(self.peer.as_ptr()) };

@@ -1,0 +1,21 @@
+//! Peers from system packages.
+
+use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
+
+mod webrtc;
+
+pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
+    webrtc::estimators()
+}
+
+pub(super) fn players() -> Vec<Subject<MakePlayer>> {
+    webrtc::players()
+}
+
+pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
+    webrtc::block_codes()
+}
+
+pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
+    webrtc::repairs()
+}

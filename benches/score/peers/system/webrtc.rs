@@ -1,0 +1,168 @@
+//! libwebrtc.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use peer_webrtc::{GoogCc, GoogCcLimits, GoogCcTrials, Masks, NetEq, NetEqConfig, Ulpfec, VERSION};
+use rtc_core::bwe::BandwidthEstimator;
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::time::Instant;
+use rtc_core::{Malformed, PayloadType, RtpPacket, RtpTime, Ssrc};
+
+use crate::subject::{
+    BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, PLAYER_RATE, Player, Subject,
+};
+
+pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
+    let with = |trials| -> MakeEstimator { Box::new(move |limits| estimator(limits, trials)) };
+    vec![
+        Subject::foreign("libwebrtc goog_cc v1", VERSION, with(GoogCcTrials::V1)),
+        Subject::foreign("libwebrtc goog_cc v2", VERSION, with(GoogCcTrials::V2)),
+    ]
+}
+
+fn estimator(limits: Limits, trials: GoogCcTrials) -> Box<dyn BandwidthEstimator> {
+    let Limits { min, start, max } = limits;
+    Box::new(GoogCc::new(GoogCcLimits { start, min, max }, trials))
+}
+
+pub(super) fn players() -> Vec<Subject<MakePlayer>> {
+    let with = |stable_playout| -> MakePlayer { Box::new(move || Box::new(NetEqPlayer::new(stable_playout))) };
+    vec![
+        Subject::foreign("libwebrtc NetEq", VERSION, with(false)),
+        Subject::foreign("libwebrtc NetEq stable", VERSION, with(true)),
+    ]
+}
+
+struct NetEqPlayer {
+    neteq: NetEq,
+    concealed: u64,
+}
+
+impl NetEqPlayer {
+    fn new(stable_playout: bool) -> Self {
+        let mut config = NetEqConfig::default();
+        config.rate = PLAYER_RATE;
+        config.stable_playout = stable_playout;
+        Self { neteq: NetEq::new(&config).expect("16 kHz mono is what L16 is decoded at"), concealed: 0 }
+    }
+}
+
+impl Player for NetEqPlayer {
+    fn insert(&mut self, now: Instant, packet: &RtpPacket) {
+        self.neteq.insert(now, packet.seq().0, packet.timestamp(), packet.payload());
+    }
+
+    fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard {
+        let mut position = None;
+        out.fill(0.0);
+        if let Some(frame) = self.neteq.pull(now) {
+            let length = u32::try_from(frame.samples.len()).unwrap_or(0);
+            position = frame.end.map(|end| RtpTime(end.0.wrapping_sub(length)));
+            for (to, from) in out.iter_mut().zip(frame.samples) {
+                *to = f32::from(*from) / 32_768.0;
+            }
+        }
+        let concealed = self.neteq.stats().concealed_samples;
+        let new = concealed.saturating_sub(core::mem::replace(&mut self.concealed, concealed));
+        Heard { position, concealed: usize::try_from(new).unwrap_or(usize::MAX) }
+    }
+}
+
+pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
+    let make: MakeBlockCode = Box::new(|source, repair| {
+        let possible = source <= Ulpfec::MAX_BLOCK && repair <= source;
+        possible.then(|| Box::new(Block(Ulpfec::new(SSRC))) as Box<dyn BlockCode>)
+    });
+    vec![Subject::foreign("libwebrtc ULPFEC", VERSION, make)]
+}
+
+/// Its coders know packets of another stream only by the sequence number, so any will do.
+const SSRC: u32 = 1;
+
+struct Block(Ulpfec);
+
+impl BlockCode for Block {
+    fn encode(&mut self, source: &[RtpPacket], repair: usize) {
+        self.0.encode(source.iter().map(AsRef::as_ref), repair, Masks::Random);
+    }
+
+    fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
+        let Some(last) = source.last() else { return 0 };
+        self.0.reset();
+        for (packet, _) in source.iter().zip(kept).filter(|&(_, &kept)| kept) {
+            self.0.receive_source(packet.seq().0, packet.as_ref());
+        }
+        let (mut sequence, mut index) = (last.seq(), 0);
+        while index < repair_kept && self.0.forward_repair(index, sequence.next().0) {
+            (sequence, index) = (sequence.next(), index + 1);
+        }
+        let mut recovered = 0;
+        while let Some(packet) = self.0.poll_recovered() {
+            recovered += usize::from(source.iter().any(|original| packet == original.as_ref()));
+        }
+        recovered
+    }
+}
+
+pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
+    let make: MakeRepair = Box::new(|rate| {
+        let sender = Sender { fec: Ulpfec::new(SSRC), rate, credit: 0.0, block: Vec::new(), due: VecDeque::new() };
+        (Box::new(sender), Box::new(Receiver(Ulpfec::new(SSRC))))
+    });
+    vec![Subject::foreign("libwebrtc ULPFEC", VERSION, make)]
+}
+
+/// Packets protected together: a video frame of 1 Mb/s at 10 frames per second.
+const BLOCK: usize = 10;
+const REPAIR: PayloadType = PayloadType::new(127);
+
+struct Sender {
+    fec: Ulpfec,
+    rate: f64,
+    credit: f64,
+    block: Vec<RtpPacket>,
+    due: VecDeque<RtpPacket>,
+}
+
+impl FecEncoder for Sender {
+    fn protect(&mut self, packet: &RtpPacket) {
+        self.block.push(packet.clone());
+        self.credit += self.rate;
+        if self.block.len() < BLOCK {
+            return;
+        }
+        let repair = (self.credit as usize).min(BLOCK);
+        self.credit -= repair as f64;
+        let made = self.fec.encode(self.block.iter().map(AsRef::as_ref), repair, Masks::Random).unwrap_or(0);
+        let mut sequence = packet.seq();
+        for payload in (0..made).filter_map(|index| self.fec.repair(index)) {
+            sequence = sequence.next();
+            // The decoder expects numbers that follow the block's.
+            let repair = RtpPacket::builder(REPAIR, sequence, packet.timestamp(), Ssrc(!packet.ssrc().0));
+            self.due.extend(repair.build(payload));
+        }
+        self.block.clear();
+    }
+
+    fn poll_repair(&mut self) -> Option<RtpPacket> {
+        self.due.pop_front()
+    }
+}
+
+struct Receiver(Ulpfec);
+
+impl FecDecoder for Receiver {
+    fn insert_source(&mut self, packet: &RtpPacket) {
+        self.0.receive_source(packet.seq().0, packet.as_ref());
+    }
+
+    fn insert_repair(&mut self, packet: &RtpPacket) -> Result<(), Malformed> {
+        self.0.receive_repair(packet.seq().0, packet.payload());
+        Ok(())
+    }
+
+    fn poll_recovered(&mut self) -> Option<RtpPacket> {
+        RtpPacket::parse(Bytes::copy_from_slice(self.0.poll_recovered()?)).ok()
+    }
+}
