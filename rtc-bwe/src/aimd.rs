@@ -23,6 +23,8 @@ const MIN_DRAINED: f64 = 0.25;
 const DOUBT: f64 = 0.5;
 /// Known capacity up to which the rate returns in full steps.
 const KNOWN: f64 = 0.95;
+/// Delivered rate over a capacity that therefore is no longer that (§5.5: beyond three standard deviations of it).
+const EXCEEDED: f64 = 1.1;
 /// Weight of a new measurement of capacity that is close to the last.
 const CAPACITY_GAIN: f64 = 0.3;
 /// What is close.
@@ -139,6 +141,7 @@ impl Aimd {
     }
 
     pub(crate) fn update(&mut self, signals: &Signals) -> Change {
+        let before = self.rate;
         let updated = self.updated.replace(signals.now).unwrap_or(signals.now);
         let elapsed = (signals.now - updated).as_secs_f64().min(MAX_STEP);
         let change = if let Phase::Drain(drain) = self.phase {
@@ -150,7 +153,11 @@ impl Aimd {
         };
         self.queue = signals.standing;
         self.rate = self.rate.clamp(self.min, self.max);
-        change
+        let is_same = (self.rate - before).abs() < f64::EPSILON;
+        match change {
+            Change::Rate(Reason::Growth | Reason::Tracking | Reason::Drain) if is_same => Change::None,
+            _ => change,
+        }
     }
 
     /// A probe was delivered at `rate`.
@@ -206,7 +213,10 @@ impl Aimd {
     }
 
     fn back_off(&mut self, reason: Reason, signals: &Signals) -> Change {
-        self.measure_capacity(signals);
+        // The queue's arrival rate is the capacity; without one, nothing above what was delivered is proven.
+        if let Some(measured) = signals.capacity.or(signals.delivered) {
+            self.learn_capacity(measured);
+        }
         if reason == Reason::Marks {
             // RFC 3168 §5: as if the packet was lost. The queue that marks is short, so there is nothing to drain.
             let proven = self.capacity.unwrap_or(self.rate).min(self.rate);
@@ -229,9 +239,7 @@ impl Aimd {
         self.phase = Phase::Drain(drain);
     }
 
-    /// The queue's arrival rate is the capacity; without one, nothing above what was delivered is proven.
-    fn measure_capacity(&mut self, signals: &Signals) {
-        let Some(measured) = signals.capacity.or(signals.delivered) else { return };
+    fn learn_capacity(&mut self, measured: f64) {
         let measured = measured.clamp(self.min, self.max);
         self.capacity = match self.capacity {
             Some(known) if (measured / known - 1.0).abs() < CAPACITY_CLOSE => {
@@ -246,19 +254,28 @@ impl Aimd {
         let horizon = self.config.drain.as_secs_f64();
         let share = horizon / (queue + horizon);
         let most = if drain.purpose == Purpose::Doubt { DOUBT } else { 1.0 };
-        self.rate = self.capacity.unwrap_or(drain.before).min(drain.before) * share.clamp(MIN_DRAIN, most);
+        self.rate = self.full_rate(drain).min(drain.before) * share.clamp(MIN_DRAIN, most);
+    }
+
+    /// The rate that neither fills nor drains a queue.
+    fn full_rate(&self, drain: &Drain) -> f64 {
+        match self.capacity {
+            Some(capacity) if drain.purpose != Purpose::Refresh => capacity,
+            _ => drain.before,
+        }
     }
 
     fn drain(&mut self, mut drain: Drain, signals: &Signals) -> Change {
-        drain.advance(self.capacity.unwrap_or(drain.before) * signals.arriving, signals);
+        drain.advance(self.full_rate(&drain) * signals.arriving, signals);
         if drain.purpose == Purpose::Refresh {
             return self.refresh(drain, signals);
         }
         if signals.recent <= signals.clear {
-            let capacity = self.capacity.unwrap_or(drain.before);
-            return self.resume(capacity * self.config.resume, signals, Reason::Drain);
+            return self.resume(self.full_rate(&drain) * self.config.resume, signals, Reason::Drain);
         }
-        self.measure_capacity(signals);
+        if let Some(measured) = signals.capacity {
+            self.learn_capacity(measured);
+        }
         let asked = drain.expected >= drain.queue.clamp(VERDICT.0, VERDICT.1);
         if asked && drain.queue - signals.recent < MIN_DRAINED * drain.expected {
             if drain.purpose == Purpose::Doubt {
@@ -304,8 +321,7 @@ impl Aimd {
         let clear = signals.standing <= signals.clear;
         self.clear_since = if clear { self.clear_since.or(Some(signals.now)) } else { None };
         let long = |since: Instant| (signals.now - since).as_secs_f64() >= signals.response;
-        let below = self.capacity.is_some_and(|capacity| self.rate < KNOWN * capacity);
-        if below && signals.standing <= signals.target || self.clear_since.is_some_and(long) {
+        if self.is_below_known() && signals.standing <= signals.target || self.clear_since.is_some_and(long) {
             self.grow(signals, elapsed)
         } else {
             self.track(signals, elapsed)
@@ -322,15 +338,20 @@ impl Aimd {
         }
         self.phase = Phase::Increase;
         self.grown_from.get_or_insert(self.rate);
+        if self.capacity.is_some_and(|capacity| signals.delivered > Some(EXCEEDED * capacity)) {
+            self.capacity = None;
+        }
+        let max_step = self.config.max_step.as_secs_f64();
         let stepped = *self.stepped.get_or_insert(signals.now);
         if (signals.now - stepped).as_secs_f64() >= signals.response {
             self.stepped = Some(signals.now);
-            self.step = (2.0 * self.step).min(self.config.max_step.as_secs_f64());
+            self.step = (2.0 * self.step).min(max_step);
         }
+        let step = if self.is_below_known() { max_step } else { self.step };
         // Linear within an update, so that no platform's `powf` decides.
         let share = (elapsed / signals.response).min(1.0);
         // A ramp that reaches the capacity halfway through a response time exceeds it by half its steepness when that shows.
-        let ramp = 2.0 * self.step / signals.response;
+        let ramp = 2.0 * step / signals.response;
         self.rate = (self.rate * (1.0 + ramp * share)).min(ceiling);
         Change::Rate(Reason::Growth)
     }
@@ -358,6 +379,10 @@ impl Aimd {
     fn first_step(&self) -> f64 {
         let step = if self.capacity.is_some() { self.config.step } else { self.config.max_step };
         step.as_secs_f64()
+    }
+
+    fn is_below_known(&self) -> bool {
+        self.capacity.is_some_and(|capacity| self.rate < KNOWN * capacity)
     }
 
     fn ceiling(&self, signals: &Signals) -> f64 {

@@ -12,13 +12,13 @@ pub struct GccConfig {
     pub min: Bitrate,
     /// The target before the first feedback. Default 300 kb/s: fits nearly every path, and starts low video at once.
     pub start: Bitrate,
-    /// The target never rises above this. Default 20 Mb/s.
+    /// The target never rises above this. Default 20 Mb/s: more than one video stream of a call needs.
     pub max: Bitrate,
     /// Rate of bursts over the target. Default 1.1: oversized frames leave within a few frame intervals, yet a frame is
     /// spread over nearly its whole interval and hardly queues at the bottleneck.
     pub pacing_factor: f64,
-    /// Packets remembered until their result comes, in packets. Default 2048: a second at 20 Mb/s. Must cover what is
-    /// sent in a round trip and a feedback interval; memory is about 40 bytes for each.
+    /// Packets remembered until their result comes, in packets, rounded up to a power of two. Default 2048: a second at
+    /// 20 Mb/s. Must cover what is sent in a round trip and a feedback interval; memory is 48 bytes for each.
     pub history: usize,
     /// Time without feedback, with packets in flight, after which the rate is lowered; again after each half of it.
     /// Default 1 s: ten times the longest usual feedback interval.
@@ -87,11 +87,12 @@ impl GccConfig {
 pub struct TrendlineConfig {
     /// Packets sent within this time are one group. Default 5 ms (`burst_time`, §5.6).
     pub burst: Duration,
-    /// Groups the line is fitted through. Default 20.
+    /// Groups the line is fitted through. Default 20: 0.1 s of paced video, 0.4 s of audio.
     pub window: usize,
-    /// Weight of the past in the smoothed delay. Default 0.9.
+    /// Weight of the past in the smoothed delay. Default 0.9: the noise of about ten groups cancels.
     pub smoothing: f64,
-    /// Factor from slope to the scale of the threshold. Default 4.
+    /// Factor from the slope, times the groups it rests on (up to 60), to the ms of the threshold. Default 4: a queue that
+    /// grows by 5 % of the time meets the threshold at the start.
     pub gain: f64,
     /// The threshold at the start, in ms. Default 12.5 (`del_var_th(0)`, §5.6).
     pub threshold_ms: f64,
@@ -137,17 +138,18 @@ pub struct QueueConfig {
     /// The standing queue aimed at, to which the time of one packet at the target rate is added. Default 5 ms: enough to
     /// see at once when the link has become faster, as the queue is then gone.
     pub target: Duration,
-    /// How far above the target a standing queue is congestion. Default 20 ms.
+    /// How far above the target a standing queue is congestion. Default 20 ms: what steps of increase cause is below it.
     pub margin: Duration,
     /// The standing queue is the least delay over this time (and eight groups of packets). Default 100 ms: three frames
     /// of video, so the burst of one is not taken for a queue.
     pub window: Duration,
-    /// The base delay is the least delay over this time. Default 30 s.
+    /// The base delay is the least delay over this time. Default 30 s: three times `refresh`.
     pub base_window: Duration,
     /// Time after which the queue is emptied on purpose if it was never empty. Default 10 s: well within `base_window`, so
     /// that a queue of our own never becomes part of the base. Costs about 0.1 % of the rate.
     pub refresh: Duration,
-    /// The greatest drift between the clocks that is believed, in parts per million. Default 200.
+    /// The greatest drift between the clocks that is believed, in parts per million. Default 200: twice what two bad quartz
+    /// crystals differ by.
     pub max_drift_ppm: f64,
 }
 
@@ -191,12 +193,14 @@ pub struct AimdConfig {
     pub step: Duration,
     /// The same after steps that caused none: it doubles with each. Default 50 ms (`QBOUND` of RFC 8698 §4.3).
     pub max_step: Duration,
-    /// Proportional gain on changes of the queue near its target, per response time. Default 0.4.
+    /// Proportional gain on changes of the queue near its target, per response time. Default 0.4: a quarter of what a loop
+    /// with this delay bears (π/2).
     pub proportional: f64,
     /// Integral gain on the distance of the queue from its target, per response time squared. Default 0.05, for a phase
     /// margin of about 50 degrees with the gain above.
     pub integral: f64,
-    /// A queue of this delay is drained at half of the capacity, a smaller one at more. Default 100 ms.
+    /// A queue of this delay is drained at half of the capacity, a smaller one at more. Default 100 ms: a full drop-tail queue
+    /// of 300 ms is gone in about half a second.
     pub drain: Duration,
     /// The fraction of the capacity to resume at when the queue is drained. Default 1: the capacity was measured while there was
     /// a queue, so it is known well, and less of it lets the rate begin to search anew.
@@ -238,12 +242,13 @@ impl AimdConfig {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct LossConfig {
-    /// Loss above what was found to be random that asks for a test, as a fraction. Default 0.03.
+    /// Loss above what was found to be random that asks for a test, as a fraction. Default 0.03: less is hardly heard or seen.
     pub margin: f64,
-    /// Random loss above this is treated as congestion all the same, as a fraction. Default 0.5.
+    /// Random loss above this is treated as congestion all the same, as a fraction. Default 0.5: beyond it no redundancy
+    /// helps, and a path may be overloaded in ways this model does not know.
     pub max_random: f64,
     /// Time a rate that loss has limited is kept before it grows again; doubles each time that was too early, up to eight
-    /// times. Default 2 s.
+    /// times. Default 2 s: several times what the test took.
     pub hold: Duration,
     /// Growth of the limit in the first second after that; it doubles with each further one. Default 1.08
     /// (draft-ietf-rmcat-gcc-02 §5.5).
@@ -274,9 +279,10 @@ pub struct ProbeConfig {
     pub enabled: bool,
     /// The first probe over the start rate. Default 3; each later one doubles, while the path carries them.
     pub factor: f64,
-    /// The time a probe lasts. Default 15 ms.
+    /// The time a probe lasts. Default 15 ms: long beside the resolution of feedback, short enough to queue little if it is
+    /// too fast.
     pub duration: Duration,
-    /// The packets it has at least. Default 5.
+    /// The packets it has at least. Default 5: fewer say little about their spacing.
     pub packets: u32,
 }
 

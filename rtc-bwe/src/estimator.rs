@@ -67,8 +67,10 @@ struct Timing {
 }
 
 /// What one feedback message brought.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Batch {
+    /// As before it.
+    levels: Levels,
     newest_sent: Option<Instant>,
     marked: bool,
 }
@@ -172,7 +174,7 @@ impl Gcc {
             }
             Resolved::Lost(record) => {
                 self.stats.packets_lost += 1;
-                self.loss.push(record.sent, true, self.is_queued());
+                self.loss.push(record.sent, true, self.queue.recent() > batch.levels.limit);
                 return;
             }
             Resolved::Received(record) => (record, false),
@@ -184,7 +186,7 @@ impl Gcc {
             self.stats.recovered += 1;
             self.loss.recover();
         } else {
-            self.loss.push(record.sent, false, self.is_queued());
+            self.loss.push(record.sent, false, self.queue.recent() > batch.levels.limit);
         }
         if result.ecn == Ecn::Ce {
             self.stats.congestion_marks += 1;
@@ -192,11 +194,11 @@ impl Gcc {
         }
         if let Some(received) = result.received {
             batch.newest_sent = batch.newest_sent.max(Some(record.sent));
-            self.on_received(&record, received);
+            self.on_received(&record, received, batch.levels.target);
         }
     }
 
-    fn on_received(&mut self, record: &Record, received: Instant) {
+    fn on_received(&mut self, record: &Record, received: Instant, busy: f64) {
         if self.queue.is_clock_jump(record.sent, received, self.config.clock_jump) {
             self.stats.clock_jumps += 1;
             self.forget_clock();
@@ -204,7 +206,7 @@ impl Gcc {
         let size = record.size as f64;
         self.packet_size =
             if self.packet_size > 0.0 { GAIN.mul_add(size - self.packet_size, self.packet_size) } else { size };
-        self.queue.push(record.sent, received, self.levels().target);
+        self.queue.push(record.sent, received, busy);
         self.throughput.push(record.sent, received, record.delivered);
         match record.probe {
             Some(id) => self.prober.on_received(id, record.delivered, received),
@@ -288,11 +290,6 @@ impl Gcc {
         self.throughput.reset();
     }
 
-    /// More queue than congestion control aims at.
-    fn is_queued(&self) -> bool {
-        self.queue.recent() > self.levels().limit
-    }
-
     /// Less than the noise and the time of a packet, which a base delay taken from small packets lacks, cannot be told from an
     /// empty queue.
     fn levels(&self) -> Levels {
@@ -323,7 +320,7 @@ impl BandwidthEstimator for Gcc {
 
     fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
         self.stats.feedbacks += 1;
-        let mut batch = Batch::default();
+        let mut batch = Batch { levels: self.levels(), newest_sent: None, marked: false };
         for result in results {
             self.on_result(result, &mut batch);
         }

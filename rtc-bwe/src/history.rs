@@ -68,10 +68,11 @@ enum Fate {
 }
 
 impl History {
+    /// Remembers at least `packets`.
     pub(crate) fn new(packets: usize) -> Self {
         let packet = SentPacket { id: 0, sent: Instant::ZERO, size: rtc_core::DataSize::ZERO, probe: None };
         let vacant = Slot { packet, position: 0, fate: Fate::Vacant };
-        Self { slots: vec![vacant; packets.max(1)].into_boxed_slice(), sent_bytes: 0, lost_bytes: 0 }
+        Self { slots: vec![vacant; packets.next_power_of_two()].into_boxed_slice(), sent_bytes: 0, lost_bytes: 0 }
     }
 
     pub(crate) fn note(&mut self, packet: SentPacket) -> Noted {
@@ -113,7 +114,8 @@ impl History {
     }
 
     fn slot(slots: &mut [Slot], id: u64) -> &mut Slot {
-        let index = id % slots.len() as u64;
+        // The length is a power of two.
+        let index = id & (slots.len() as u64 - 1);
         &mut slots[usize::try_from(index).unwrap_or(0)]
     }
 }

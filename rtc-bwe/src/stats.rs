@@ -128,7 +128,7 @@ pub struct Snapshot {
     pub reason: Reason,
     /// Rate at which packets were delivered of late; `None` before there are enough.
     pub delivered: Option<Bitrate>,
-    /// Capacity of the bottleneck as measured while it had a queue; `None` before it had one.
+    /// Capacity of the bottleneck as measured while it had a queue; `None` before it had one, and after more was delivered.
     pub link_capacity: Option<Bitrate>,
     /// Standing queue delay: the least of the last moments, above the base delay.
     pub queue_delay: Duration,

@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use rtc_core::time::Instant;
 
+/// Spacing that differs by less than this share of it is unchanged.
+const UNCHANGED: f64 = 0.02;
 /// Deliveries within this time are one point: what is measured over a window of many points loses nothing by it.
 const BIN: Duration = Duration::from_millis(5);
 /// Points kept: 1.28 s where packets are dense, more where they are sparse.
@@ -73,11 +75,18 @@ impl Throughput {
     }
 
     /// Rate of arrival in b/s since `since` on the receiver's clock: the capacity, if there was a queue all the time.
+    ///
+    /// A queue shows in packets further apart, or closer together, than they were sent; if they are not, their rate is that of
+    /// the sender.
     pub(crate) fn arrival_rate_since(&self, since: Instant, window: Duration) -> Option<f64> {
         let newest = self.points.back()?;
         let oldest =
             self.points.iter().find(|point| point.received >= since && newest.received - point.received <= window)?;
-        slope(oldest, newest, newest.received - oldest.received)
+        let (arrival, departure) = (newest.received - oldest.received, newest.sent - oldest.sent);
+        if arrival.abs_diff(departure).as_secs_f64() < UNCHANGED * arrival.as_secs_f64() {
+            return None;
+        }
+        slope(oldest, newest, arrival)
     }
 }
 
@@ -110,7 +119,7 @@ mod tests {
         let throughput = steady();
         assert_eq!(throughput.rate(WINDOW), Some(80_000.0));
         let since = Instant::from_millis(1_000_500);
-        assert_eq!(throughput.arrival_rate_since(since, WINDOW), Some(80_000.0));
+        assert_eq!(throughput.arrival_rate_since(since, WINDOW), None, "nothing queued");
     }
 
     #[test]

@@ -71,6 +71,28 @@ fn steps_double_from_a_known_path_on() {
 }
 
 #[test]
+fn below_a_known_capacity_steps_are_full() {
+    let mut aimd = aimd();
+    aimd.on_probe(4.0 * MBIT, true);
+    aimd.on_silence(0.25);
+    aimd.update(&clear(0, MBIT));
+    aimd.update(&clear(250, MBIT));
+    assert_rate(&aimd, 1.4);
+}
+
+#[test]
+fn gcc02_s5_5_a_capacity_that_is_exceeded_is_forgotten() {
+    let mut aimd = aimd();
+    aimd.on_probe(MBIT, true);
+    for index in 0..10 {
+        let delivered = aimd.rate();
+        aimd.update(&clear(250 * index, delivered));
+        assert_eq!(aimd.capacity().is_some(), delivered <= 1.1 * MBIT);
+    }
+    assert_eq!(aimd.capacity(), None);
+}
+
+#[test]
 fn gcc02_s5_5_an_application_that_sends_less_lets_it_grow_to_one_and_a_half_of_that() {
     let mut aimd = aimd();
     for index in 0..100 {
@@ -138,7 +160,6 @@ fn a_delay_that_does_not_drain_is_the_path() {
         bytes += sent_in_50_ms(&aimd);
         assert!(millis < 2_000, "{changes:?}");
     }
-    assert!(changes.iter().all(|change| *change != Change::None));
     assert_rate(&aimd, 1.0);
     // 100 ms at half the capacity take 200 ms to drain, and once more in doubt, found out in steps of 50 ms.
     assert!(changes.len() <= 11, "{}", changes.len());

@@ -94,7 +94,19 @@ fn clocks_and_feedback() -> Vec<Scenario> {
 }
 
 fn sources() -> Vec<Scenario> {
+    let camera = |name, seconds, path| Scenario { source: Source::Camera, ..video(name, seconds, path) };
     vec![
+        camera("camera 5.1", 100, changing(&VARIABLE)),
+        camera("camera 3 Mb/s", 60, wired(3_000)),
+        camera("camera loss 10 %", 60, with(wired(3_000), |c| c.loss = Loss::Bernoulli(0.1))),
+        Scenario {
+            reverse: with(reverse(), |c| c.delay = ms(5)),
+            ..video("rtt 10 ms", 60, with(wired(3_000), |c| c.delay = ms(5)))
+        },
+        Scenario {
+            reverse: with(reverse(), |c| c.delay = ms(150)),
+            ..video("rtt 300 ms", 60, with(wired(3_000), |c| c.delay = ms(150)))
+        },
         video("codel", 60, with(wired(2_000), |c| c.codel = Some(CoDelConfig::default()))),
         Scenario {
             ecn: Ecn::Ect0,
