@@ -21,6 +21,7 @@ pub use compound::{Compound, Packets};
 pub use nack::{Nack, NackPair};
 pub use picture::{Fir, FirRequest, Pli};
 pub use remb::Remb;
+pub(crate) use report::BLOCK_LEN;
 pub use report::{ReceiverReport, ReportBlock, SenderReport};
 pub use sdes::{Sdes, SdesChunk, SdesItem, SdesType};
 pub(crate) use transport_feedback::{Head, Symbol, TICK};

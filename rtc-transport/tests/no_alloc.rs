@@ -1,37 +1,47 @@
-//! Once warm, media and transport-wide feedback pass without touching the heap.
+//! Once warm, media and transport-wide feedback pass without touching the heap, and no bytes make it grow by much.
 //!
 //! Reports, source descriptions and requests allocate, a few times a second at most: the `rtcp` crate speaks in `Vec`s.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::cell::Cell;
 use core::time::Duration;
 use std::alloc::System;
 
 use bytes::{Bytes, BytesMut};
 use rtc_core::pacing::{Pacer, Priority};
+use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, NtpTime};
 use rtc_core::{Bitrate, DataSize, Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
+use rtc_transport::rtcp::{Compound, RtcpPacket};
 use rtc_transport::schedule::Profile;
 use rtc_transport::session::{Event, Received, Session, SessionConfig};
 
 struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    BYTES.set(BYTES.get() + bytes);
+}
 
 #[expect(unsafe_code, reason = "counting allocations takes a global allocator")]
 // SAFETY: every call is handed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
+        count(layout.size());
         // SAFETY: the caller's promises are handed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
+        count(size);
         // SAFETY: the caller's promises are handed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -117,11 +127,41 @@ fn media_and_feedback_allocate_nothing_once_warm() {
         call.round(seq);
     }
     let results = call.results;
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = ALLOCATIONS.get();
     for seq in WARM..ROUNDS {
         call.round(seq);
     }
-    let allocations = ALLOCATIONS.load(Relaxed) - before;
+    let allocations = ALLOCATIONS.get() - before;
     assert!(call.results - results > 1_900, "{} packets were reported on", call.results - results);
     assert_eq!(allocations, 0, "in {} rounds", ROUNDS - WARM);
+}
+
+/// RTCP of all kinds and any content takes no more memory than some times its size.
+#[test]
+fn hostile_rtcp_allocates_in_proportion_to_its_size() {
+    let mut rng = Rng::new(1);
+    for _ in 0..20_000 {
+        let mut datagram = Vec::new();
+        for _ in 0..=rng.below(2) {
+            let words = rng.below(30);
+            let kind = 200 + u8::try_from(rng.below(8)).unwrap();
+            let count = u8::try_from(rng.below(32)).unwrap();
+            datagram.extend([0x80 | count, kind, 0, u8::try_from(words).unwrap()]);
+            for _ in 0..words {
+                let word = if rng.bool(0.3) { u32::MAX } else { rng.next_u32() };
+                datagram.extend(word.to_be_bytes());
+            }
+        }
+        let len = datagram.len();
+        let datagram = Bytes::from(datagram);
+        let before = BYTES.get();
+        for packet in Compound::parse(datagram).unwrap().packets() {
+            if let Ok(RtcpPacket::TransportFeedback(feedback)) = packet {
+                assert!(feedback.statuses().count() > 0);
+            }
+        }
+        let allocated = BYTES.get() - before;
+        // The most dear: a word of SDES holds two empty items of 40 bytes each, in vectors that double.
+        assert!(allocated <= 100 * len + 256, "{allocated} bytes for {len}");
+    }
 }

@@ -4,10 +4,13 @@
 
 use core::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use rtc_core::time::{Instant, NtpTime};
-use rtc_core::{Bitrate, DataSize, Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{Bitrate, DataSize, Fault, Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_transport::receiver::{Arrival, ReceiveStream, ReceiverConfig};
-use rtc_transport::rtcp::{ReportBlock, SenderReport};
+use rtc_transport::rtcp::{
+    Bye, Compound, ReceiverReport, ReportBlock, RtcpPacket, Sdes, SdesChunk, SdesItem, SdesType, SenderReport,
+};
 use rtc_transport::schedule::{Membership, Profile, RtcpScheduler, SchedulerConfig, Slot};
 use rtc_transport::sender::SendStream;
 
@@ -144,6 +147,110 @@ fn rfc3550_s6_4_a_silent_source_is_not_reported() {
     receive(&mut stream, [0]);
     assert!(stream.take_report(ms(0)).is_some());
     assert_eq!(stream.take_report(ms(0)), None);
+}
+
+/// What is written, checked to be read as the same.
+fn written(packet: &RtcpPacket) -> Bytes {
+    let mut out = BytesMut::new();
+    packet.write(&mut out).unwrap();
+    let datagram = out.freeze();
+    let read: Vec<_> = Compound::parse(datagram.clone()).unwrap().packets().collect();
+    assert_eq!(read, [Ok(packet.clone())]);
+    datagram
+}
+
+fn fault(datagram: &[u8]) -> Option<Fault> {
+    Compound::parse(Bytes::copy_from_slice(datagram)).err().map(|malformed| malformed.fault())
+}
+
+#[test]
+fn rfc3550_a2_lengths_add_up_to_the_datagram() {
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    assert_eq!(fault(&report), None);
+    assert_eq!(fault(&[&report[..], &report].concat()), None);
+    assert_eq!(fault(&report[..7]), Some(Fault::Truncated));
+    assert_eq!(fault(&[&report[..], &[0x80]].concat()), Some(Fault::Truncated));
+    assert_eq!(fault(&[]), Some(Fault::Truncated));
+}
+
+#[test]
+fn rfc3550_a2_every_packet_is_of_version_2() {
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    assert_eq!(fault(&[&report[..], &[0x40, 201, 0, 0]].concat()), Some(Fault::Version));
+}
+
+#[test]
+fn rfc3550_s6_4_1_padding_is_taken_off() {
+    let padded = [0xa0, 201, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4];
+    let read: Vec<_> = Compound::parse(Bytes::copy_from_slice(&padded)).unwrap().packets().collect();
+    assert_eq!(read, [Ok(RtcpPacket::ReceiverReport(ReceiverReport { ssrc: Ssrc(1), blocks: vec![] }))]);
+    for count in [0, 9] {
+        let impossible = [0xa0, 201, 0, 2, 0, 0, 0, 1, 0, 0, 0, count];
+        assert_eq!(fault(&impossible), Some(Fault::Padding));
+    }
+}
+
+#[test]
+fn rfc3550_s6_4_1_report_on_the_wire() {
+    let block = ReportBlock {
+        ssrc: Ssrc(0x0a0b_0c0d),
+        fraction_lost: 0x80,
+        lost: -2,
+        highest_seq: 0x0001_0203,
+        jitter: 4,
+        last_sr: 5,
+        delay_since_last_sr: 6,
+    };
+    let report = SenderReport { packets: 7, octets: 8, blocks: vec![block], ..sender_report(NtpTime::from_bits(9)) };
+    let bytes = [
+        0x81, 200, 0, 12, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 160, 0, 0, 0, 7, 0, 0, 0, 8, // sender info
+        10, 11, 12, 13, 0x80, 0xff, 0xff, 0xfe, 0, 1, 2, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6,
+    ];
+    assert_eq!(written(&RtcpPacket::SenderReport(report)), &bytes[..]);
+}
+
+#[test]
+fn rfc3550_s6_4_1_no_more_than_31_blocks() {
+    let block = ReportBlock {
+        ssrc: Ssrc(1),
+        fraction_lost: 0,
+        lost: 0,
+        highest_seq: 0,
+        jitter: 0,
+        last_sr: 0,
+        delay_since_last_sr: 0,
+    };
+    let report = |count| RtcpPacket::ReceiverReport(ReceiverReport { ssrc: Ssrc(7), blocks: vec![block; count] });
+    assert_eq!(written(&report(31)).len(), 8 + 31 * 24);
+    let mut out = BytesMut::from(&b"kept"[..]);
+    assert!(report(32).write(&mut out).is_err());
+    assert_eq!(&out[..], b"kept");
+}
+
+#[test]
+fn rfc3550_s6_5_chunks_end_with_nulls_up_to_a_word() {
+    let item = |kind, text: &'static [u8]| SdesItem { kind, text: Bytes::from_static(text) };
+    let chunks = vec![
+        SdesChunk { source: Ssrc(1), items: vec![item(SdesType::CNAME, b"ab")] },
+        SdesChunk { source: Ssrc(2), items: vec![item(SdesType::RTP_STREAM_ID, b"c"), item(SdesType::MID, b"")] },
+        SdesChunk { source: Ssrc(3), items: vec![] },
+    ];
+    let bytes = [
+        0x83, 202, 0, 9, 0, 0, 0, 1, 1, 2, b'a', b'b', 0, 0, 0, 0, // a whole word of nulls
+        0, 0, 0, 2, 12, 1, b'c', 15, 0, 0, 0, 0, // item and terminator share words
+        0, 0, 0, 3, 0, 0, 0, 0,
+    ];
+    let mut expected = bytes.to_vec();
+    expected[3] = u8::try_from(expected.len() / 4 - 1).unwrap();
+    assert_eq!(written(&RtcpPacket::Sdes(Sdes { chunks })), expected);
+}
+
+#[test]
+fn rfc3550_s6_6_reason_is_filled_with_nulls_and_not_with_padding() {
+    let bye = |sources, reason: &'static [u8]| RtcpPacket::Bye(Bye { sources, reason: Bytes::from_static(reason) });
+    let bytes = [0x81, 203, 0, 3, 0, 0, 0, 1, 4, b'g', b'o', b'n', b'e', 0, 0, 0];
+    assert_eq!(written(&bye(vec![Ssrc(1)], b"gone")), &bytes[..]);
+    assert_eq!(written(&bye(vec![], b"")), &[0x80, 203, 0, 0][..]);
 }
 
 fn sender_report(ntp: NtpTime) -> SenderReport {

@@ -1,8 +1,9 @@
 //! Transport-wide feedback clause by clause (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
 use bytes::{Bytes, BytesMut};
+use rtc_core::bwe::{ProbeId, SentPacket};
 use rtc_core::time::Instant;
-use rtc_core::{SeqNum, Ssrc};
+use rtc_core::{DataSize, SeqNum, Ssrc};
 
 use super::*;
 use crate::rtcp::{Compound, RtcpPacket, TransportFeedback};
@@ -166,4 +167,85 @@ fn a_sender_that_numbers_anew_is_followed() {
     assert_eq!(feedback(&mut recorder).base(), SeqNum(20_001));
     let stats = recorder.stats();
     assert_eq!((stats.restarts, stats.unreported, stats.late), (1, 1, 1));
+}
+
+#[test]
+fn a_gap_wider_than_the_window_is_left_out_and_counted() {
+    let mut recorder =
+        FeedbackRecorder::new(RecorderConfig { window: 16, reorder: 8, ..RecorderConfig::default() }).unwrap();
+    for seq in [1, 2, 3, 1_000] {
+        assert_eq!(recorder.insert(ms(0), SeqNum(seq), ms(0)), Recorded::Accepted);
+    }
+    assert_eq!(recorder.stats().unreported, 3);
+    let feedback = feedback(&mut recorder);
+    assert_eq!((feedback.base(), feedback.status_count()), (SeqNum(985), 16));
+    assert_eq!(recorder.insert(ms(0), SeqNum(984), ms(0)), Recorded::Late);
+    assert_eq!(recorder.insert(ms(0), SeqNum(991), ms(0)), Recorded::Late, "nine behind what was reported");
+    assert_eq!(recorder.insert(ms(0), SeqNum(993), ms(0)), Recorded::Accepted);
+}
+
+#[test]
+fn feedback_is_due_at_once_when_half_the_window_waits() {
+    let mut recorder =
+        FeedbackRecorder::new(RecorderConfig { window: 16, reorder: 8, ..RecorderConfig::default() }).unwrap();
+    recorder.insert(ms(0), SeqNum(1), ms(0));
+    recorder.insert(ms(1), SeqNum(8), ms(1));
+    assert_eq!(recorder.poll_timeout(), Some(ms(50)));
+    recorder.insert(ms(2), SeqNum(9), ms(2));
+    assert_eq!(recorder.poll_timeout(), Some(ms(2)));
+}
+
+#[test]
+fn a_long_loss_costs_two_bytes() {
+    let mut recorder = recorder();
+    recorder.insert(ms(0), SeqNum(0), ms(0));
+    recorder.insert(ms(0), SeqNum(4_000), ms(0));
+    let feedback = recorder.poll(ms(99), US, THEM, FeedbackRecorder::MIN_ROOM + 8).unwrap();
+    assert_eq!(feedback.status_count(), 4_001);
+    assert_eq!(written(&RtcpPacket::TransportFeedback(feedback)).len(), 20 + 4 + 2 + 2);
+}
+
+fn sent(id: u64) -> SentPacket {
+    SentPacket { id, sent: ms(id), size: DataSize::from_bytes(100), probe: Some(ProbeId(7)) }
+}
+
+#[test]
+fn history_forgets_the_oldest_and_counts_it() {
+    let mut history = SendHistory::new(&HistoryConfig { capacity: 4 }).unwrap();
+    for id in 10..16 {
+        assert!(history.on_sent(sent(id)));
+    }
+    assert!(!history.on_sent(sent(15)) && !history.on_sent(sent(3)), "numbers only rise");
+    let mut recorder = recorder();
+    for id in 11..14 {
+        recorder.insert(ms(0), SeqNum(id), ms(0));
+    }
+    let results: Vec<_> = history.on_feedback(&feedback(&mut recorder)).iter().map(|result| result.packet).collect();
+    assert_eq!(results, [sent(12), sent(13)]);
+    let stats = history.stats();
+    assert_eq!((stats.sent, stats.unreported, stats.received, stats.unknown, stats.in_flight), (6, 2, 2, 1, 2));
+    assert_eq!(history.in_flight(), DataSize::from_bytes(200));
+}
+
+#[test]
+fn feedback_on_packets_never_sent_is_unknown() {
+    let mut history = SendHistory::new(&HistoryConfig::default()).unwrap();
+    let mut recorder = recorder();
+    recorder.insert(ms(0), SeqNum(1), ms(0));
+    let early = feedback(&mut recorder);
+    assert!(history.on_feedback(&early).is_empty());
+    history.on_sent(sent(0));
+    assert!(history.on_feedback(&early).is_empty(), "a number ahead of the newest");
+    assert_eq!(history.stats().unknown, 2);
+}
+
+#[test]
+fn impossible_settings_are_refused() {
+    for capacity in [0, 1, 3, 1 << 16] {
+        assert!(SendHistory::new(&HistoryConfig { capacity }).is_err());
+    }
+    let refused = |window, reorder| {
+        FeedbackRecorder::new(RecorderConfig { window, reorder, ..RecorderConfig::default() }).unwrap_err().setting()
+    };
+    assert_eq!((refused(3, 1), refused(1 << 16, 1), refused(16, 16)), ("window", "window", "reorder"));
 }

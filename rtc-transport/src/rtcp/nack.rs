@@ -58,7 +58,7 @@ impl Nack {
     }
 
     pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
-        // The `rtcp` crate reads both SSRCs without looking whether they are there.
+        // The `rtcp` crate panics if the second SSRC is missing.
         if raw.body.len() < 8 {
             return Err(Malformed::new("RTCP NACK", Fault::Truncated));
         }

@@ -54,7 +54,7 @@ impl Fir {
     pub const MAX_REQUESTS: usize = super::MAX_COUNT;
 
     pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
-        // The `rtcp` crate reads both SSRCs and whole requests without looking whether they are there.
+        // The `rtcp` crate panics if the second SSRC or a part of a request is missing.
         if raw.body.len() < 8 || !(raw.body.len() - 8).is_multiple_of(8) {
             return Err(Malformed::new("RTCP FIR", Fault::Length));
         }

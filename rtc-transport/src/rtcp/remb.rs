@@ -11,7 +11,7 @@ const MANTISSA_BITS: u32 = 18;
 
 /// The total rate a receiver believes it can take (draft-alvestrand-rmcat-remb-03 §2.2).
 ///
-/// Written here because the `rtcp` crate reads SSRCs that are not there, and a mantissa of zero as a rate above zero.
+/// Written here because the `rtcp` crate panics when SSRCs are missing, and takes a mantissa of zero for a rate above zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remb {
     /// Who tells.

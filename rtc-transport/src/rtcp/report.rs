@@ -2,10 +2,13 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rtc_core::time::NtpTime;
-use rtc_core::{ConfigError, Malformed, RtpTime, Ssrc};
+use rtc_core::{ConfigError, Fault, Malformed, RtpTime, Ssrc};
 use rtcp::reception_report::ReceptionReport;
 
 use super::{MAX_COUNT, Raw, marshal, unmarshal};
+
+/// Bytes of a [`ReportBlock`].
+pub(crate) const BLOCK_LEN: usize = 24;
 
 /// A sender report (RFC 3550 §6.4.1). Profile-specific extensions are not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub struct ReportBlock {
 
 impl SenderReport {
     pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
+        check_len(raw, "RTCP SR", 24)?;
         let report: rtcp::sender_report::SenderReport = unmarshal(raw, "RTCP SR")?;
         Ok(Self {
             ssrc: Ssrc(report.ssrc),
@@ -82,6 +86,7 @@ impl SenderReport {
 
 impl ReceiverReport {
     pub(super) fn parse(raw: &Raw) -> Result<Self, Malformed> {
+        check_len(raw, "RTCP RR", 4)?;
         let report: rtcp::receiver_report::ReceiverReport = unmarshal(raw, "RTCP RR")?;
         Ok(Self { ssrc: Ssrc(report.ssrc), blocks: report.reports.iter().map(ReportBlock::from_wire).collect() })
     }
@@ -142,6 +147,14 @@ impl ReportBlock {
             delay: self.delay_since_last_sr,
         }
     }
+}
+
+/// The `rtcp` crate makes room for all blocks announced before it looks whether they are there.
+fn check_len(raw: &Raw, format: &'static str, fixed: usize) -> Result<(), Malformed> {
+    if raw.body.len() < fixed + BLOCK_LEN * usize::from(raw.count) {
+        return Err(Malformed::new(format, Fault::Truncated));
+    }
+    Ok(())
 }
 
 fn check_blocks(blocks: &[ReportBlock]) -> Result<(), ConfigError> {

@@ -22,9 +22,9 @@ const FIXED_LEN: usize = 16;
 /// When packets of all streams arrived: transport-wide feedback
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
 ///
-/// A checked view over one buffer; reading it allocates nothing. Written here because the `rtcp` crate refuses feedback
-/// without arrivals, overflows on a status count near 65535, counts arrivals beyond the status count, and allocates a
-/// megabyte for a packet of 40 bytes.
+/// A checked view over one buffer; reading it allocates nothing. Written here because the `rtcp` crate panics on a status
+/// count near 65535, refuses feedback that chunks without arrivals fill to the end, counts arrivals beyond the status count,
+/// and allocates two megabytes to read 40 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportFeedback {
     /// Who reports.

@@ -2,7 +2,7 @@ use bytes::{Bytes, BytesMut};
 use rtc_core::time::Instant;
 use rtc_core::{SeqNum, Ssrc};
 
-use crate::rtcp::{Bye, MAX_COUNT, Nack, Pli, ReceiverReport, RtcpPacket, Sdes};
+use crate::rtcp::{BLOCK_LEN, Bye, MAX_COUNT, Nack, Pli, ReceiverReport, RtcpPacket, Sdes};
 use crate::schedule::Slot;
 
 use super::Session;
@@ -15,7 +15,6 @@ const MAX_KEY_FRAMES: usize = 64;
 const HEADER_LEN: usize = 4;
 const SENDER_REPORT_LEN: usize = 28;
 const RECEIVER_REPORT_LEN: usize = 8;
-const BLOCK_LEN: usize = 24;
 /// A PLI, or a NACK without pairs.
 const FEEDBACK_LEN: usize = 12;
 const PAIR_LEN: usize = 4;

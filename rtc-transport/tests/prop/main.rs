@@ -1,9 +1,10 @@
-//! Properties that hold for any input.
+//! Properties that hold for any input, and recordings of real input.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod feedback;
 mod pacer;
 mod receiver;
+mod recordings;
 mod session;
 mod wire;
