@@ -79,8 +79,9 @@ pub enum Slot {
 
 /// Decides when RTCP is sent, so that it keeps to its share of the bandwidth whatever the number of members.
 ///
-/// An endpoint with several SSRCs that reports for all of them in one datagram is one member with one scheduler, which is
-/// what the accounting of RFC 8108 §5.3 comes to.
+/// An endpoint with several SSRCs that reports for all of them in one datagram is one member with one scheduler. RFC 8108
+/// §5.3.1 divides the size of such datagrams by the number of their SSRCs instead; between two endpoints of as many SSRCs each
+/// that comes to the same.
 #[derive(Debug, Clone)]
 pub struct RtcpScheduler {
     config: SchedulerConfig,

@@ -273,7 +273,7 @@ fn rfc4585_s3_1_feedback_comes_with_a_report_and_a_name() {
 }
 
 #[test]
-fn rfc5506_s3_2_feedback_may_come_alone_if_agreed() {
+fn rfc5506_s4_1_feedback_may_come_alone_if_agreed() {
     let mut session = session(US, |config| config.reduced_size = true);
     session.request_retransmission(ms(1), THEM, [SeqNum(7), SeqNum(9)]);
     session.request_key_frame(ms(1), THEM);
