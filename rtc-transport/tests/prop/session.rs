@@ -274,6 +274,17 @@ fn a_call_of_some_seconds_knows_its_round_trip() {
     }
 }
 
+/// 100 packets a second are a megabit of video.
+#[test]
+fn rtcp_both_ways_takes_two_percent_of_a_megabit() {
+    let lost: Vec<bool> = (0..300).map(|index| index % 50 == 7).collect();
+    let log = Call::run(&lost, 30, 0, false);
+    let seconds = (log.rtcp.last().unwrap().0 - START).as_secs_f64();
+    let bits: usize = log.rtcp.iter().map(|(_, len)| 8 * (len + 28)).sum();
+    let rate = bits as f64 / seconds;
+    assert!((5_000.0..20_000.0).contains(&rate), "{rate} b/s");
+}
+
 #[test]
 fn the_first_packets_of_a_pool_survive_the_numbering_of_later_ones() {
     let mut session = session(ALICE, 1, true);
