@@ -8,6 +8,7 @@ use std::{fs, io};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+mod bwe;
 mod cost;
 mod memory;
 mod peers;
@@ -103,8 +104,9 @@ type Runner = fn(&Options, &ProgressBar) -> Report;
 impl Mechanism {
     fn runner(self) -> Option<Runner> {
         match self {
+            Self::Bwe => Some(bwe::run),
             Self::Transport => Some(transport::run),
-            Self::Bwe | Self::Jitter | Self::Fec | Self::Audio3a | Self::Mixer | Self::Svc => None,
+            Self::Jitter | Self::Fec | Self::Audio3a | Self::Mixer | Self::Svc => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
-    absent(["rtc-interceptor"])
+    absent(["rtc-interceptor Gcc"])
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
@@ -11,7 +11,7 @@ pub(super) fn players() -> Vec<Subject<MakePlayer>> {
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
-    absent(["reed-solomon-simd", "raptorq"])
+    absent(["reed-solomon-simd", "raptorq", "rtc-interceptor FlexFEC"])
 }
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {

@@ -2,18 +2,22 @@
 
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
 
+mod block;
+mod interceptor;
 mod packet;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
-    Vec::new()
+    vec![interceptor::estimator()]
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    Vec::new()
+    vec![Subject::absent("neteq 0.9", "reads the wall clock in insert and get, so it cannot be run in virtual time")]
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
-    Vec::new()
+    let mut codes = block::codes();
+    codes.push(interceptor::block_code());
+    codes
 }
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {

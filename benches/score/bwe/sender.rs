@@ -1,0 +1,224 @@
+//! A media sender around an estimator: an encoder that follows the target, a pacer, probes, and the record of what was sent.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rtc_core::bwe::{BandwidthEstimator, Ecn, PacketResult, ProbeCluster, SentPacket};
+use rtc_core::pacing::{Pacer, Priority};
+use rtc_core::testkit::rng::Rng;
+use rtc_core::time::{Instant, earliest};
+use rtc_core::{Bitrate, DataSize};
+use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
+
+use super::receiver::Feedback;
+use super::scenarios::Media;
+
+const FRAME: Duration = Duration::from_nanos(33_333_333);
+/// Standard deviation of frame sizes, as a fraction.
+const NOISE: f64 = 0.1;
+/// Bytes of the largest packet on the wire, and of the smallest probe packet.
+const PACKET: u64 = 1_200;
+const SMALL: u64 = 200;
+/// As often as RTCP reports carry a round-trip time.
+const RTT_INTERVAL: Duration = Duration::from_secs(1);
+/// An estimator that asks to be called at once, again and again, is called this often.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// A call of the estimator, to be made again when its cost is measured.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    Sent(SentPacket),
+    Feedback(Instant, Vec<PacketResult>),
+    Rtt(Instant, Duration),
+    Timeout(Instant),
+}
+
+/// A packet that leaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing {
+    pub(super) id: u64,
+    pub(super) bytes: u64,
+    pub(super) is_padding: bool,
+}
+
+pub(super) struct Sender {
+    estimator: Box<dyn BandwidthEstimator>,
+    calls: Vec<Call>,
+    pacer: LeakyBucketPacer<u64>,
+    probe: Option<Probe>,
+    rng: Rng,
+    on: [Option<Instant>; 3],
+    next_frame: Instant,
+    next_rtt: Instant,
+    called: Instant,
+    next_id: u64,
+    /// Sent and not resolved for good, in order of `id`, without gaps.
+    sent: VecDeque<SentPacket>,
+}
+
+/// A probe under way.
+#[derive(Debug)]
+struct Probe {
+    cluster: ProbeCluster,
+    bytes: u64,
+    packets: u32,
+    next: Instant,
+}
+
+impl Sender {
+    pub(super) fn new(estimator: Box<dyn BandwidthEstimator>, media: &Media, rng: Rng) -> Self {
+        let at = |seconds: u64| Instant::from_millis(1_000 * seconds);
+        let start = at(media.start);
+        let mut config = PacerConfig::default();
+        config.rate = estimator.estimate().pacing;
+        Self {
+            estimator,
+            calls: Vec::new(),
+            pacer: LeakyBucketPacer::new(config).expect("the default differs only in its rate"),
+            probe: None,
+            rng,
+            on: [Some(start), media.pause.map(|(from, _)| at(from)), media.pause.map(|(_, to)| at(to))],
+            next_frame: start,
+            next_rtt: start,
+            called: Instant::ZERO,
+            next_id: 0,
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// All that leaves at `now`.
+    pub(super) fn run(&mut self, now: Instant, out: &mut Vec<Outgoing>) {
+        if self.estimator.poll_timeout().is_some_and(|at| at <= now) {
+            self.estimator.handle_timeout(now);
+            self.calls.push(Call::Timeout(now));
+            self.called = now;
+        }
+        let is_on = self.is_on(now);
+        while self.next_frame <= now {
+            if is_on {
+                self.encode();
+            }
+            self.next_frame += FRAME;
+        }
+        if !is_on {
+            self.probe = None;
+            return;
+        }
+        if self.probe.is_none()
+            && let Some(cluster) = self.estimator.poll_probe(now)
+        {
+            self.probe = Some(Probe { cluster, bytes: 0, packets: 0, next: now });
+        }
+        self.set_pace(now);
+        match self.probe.take() {
+            Some(probe) => self.send_probe(now, probe, out),
+            None => {
+                while let Some(bytes) = self.pacer.poll(now) {
+                    out.push(self.send(now, bytes, None));
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_feedback(&mut self, now: Instant, feedback: &Feedback) {
+        let mut results = Vec::with_capacity(feedback.packets.len());
+        let first = self.sent.front().map_or(self.next_id, |packet| packet.id);
+        for (id, received) in &feedback.packets {
+            let place = id.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+            let Some(packet) = place.and_then(|place| self.sent.get(place)) else { continue };
+            results.push(PacketResult { packet: *packet, received: *received, ecn: Ecn::NotEct });
+        }
+        if let Some(newest) = results.iter().rfind(|result| result.received.is_some())
+            && now >= self.next_rtt
+        {
+            self.next_rtt = now + RTT_INTERVAL;
+            let rtt = (now - newest.packet.sent).saturating_sub(feedback.hold);
+            self.estimator.on_rtt(now, rtt);
+            self.calls.push(Call::Rtt(now, rtt));
+        }
+        self.estimator.on_feedback(now, &results);
+        self.calls.push(Call::Feedback(now, results));
+        // What is reported lost may still be reported received; a second later nothing is late any more.
+        let old = now - Duration::from_secs(5);
+        while self.sent.front().is_some_and(|packet| packet.sent < old) {
+            self.sent.pop_front();
+        }
+    }
+
+    /// When something is to be done next, after [`run`](Self::run) at `now`.
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let estimator = self.estimator.poll_timeout().map(|at| at.max(self.called + PATIENCE));
+        let release = match &self.probe {
+            Some(probe) => Some(probe.next),
+            None if self.is_on(now) => self.pacer.poll_timeout().map(|at| at.max(now + PATIENCE)),
+            None => None,
+        };
+        earliest([estimator, Some(self.next_frame), release])
+    }
+
+    pub(super) fn target(&self) -> Bitrate {
+        self.estimator.estimate().target
+    }
+
+    /// All calls of the estimator so far.
+    pub(super) fn into_calls(self) -> Vec<Call> {
+        self.calls
+    }
+
+    pub(super) fn is_on(&self, now: Instant) -> bool {
+        let [start, pause, resume] = self.on.map(|at| at.is_some_and(|at| at <= now));
+        start && (!pause || resume)
+    }
+
+    fn encode(&mut self) {
+        let mean = self.estimator.estimate().target.size_in(FRAME).as_bytes() as f64;
+        let size = mean * (1.0 + NOISE * self.rng.normal()).clamp(0.5, 1.5);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the size of a frame")]
+        let size = (size as u64).max(SMALL);
+        let packets = size.div_ceil(PACKET);
+        for packet in 0..packets {
+            let bytes = size * (packet + 1) / packets - size * packet / packets;
+            // A full pacer drops media, as an encoder would drop frames; the estimator is asked to send less, not more.
+            let _ = self.pacer.enqueue(self.next_frame, Priority::Video, DataSize::from_bytes(bytes), bytes);
+        }
+    }
+
+    fn set_pace(&mut self, now: Instant) {
+        let pacing = self.estimator.estimate().pacing;
+        self.pacer.set_rate(now, self.probe.as_ref().map_or(pacing, |probe| pacing.max(probe.cluster.rate)));
+    }
+
+    /// Media first, then padding, at the rate of the probe.
+    fn send_probe(&mut self, now: Instant, mut probe: Probe, out: &mut Vec<Outgoing>) {
+        let cluster = probe.cluster;
+        let padding = (cluster.size.as_bytes() / u64::from(cluster.packets.max(1))).clamp(SMALL, PACKET);
+        while probe.next <= now {
+            if probe.bytes >= cluster.size.as_bytes() && probe.packets >= cluster.packets {
+                self.set_pace(now);
+                return;
+            }
+            let media = self.pacer.poll(now);
+            let bytes = media.unwrap_or(padding);
+            let packet = self.send(now, bytes, Some(&cluster));
+            out.push(Outgoing { is_padding: media.is_none(), ..packet });
+            probe.bytes += bytes;
+            probe.packets += 1;
+            probe.next += cluster.rate.time_for(DataSize::from_bytes(bytes)).min(Duration::from_millis(100));
+        }
+        self.probe = Some(probe);
+    }
+
+    fn send(&mut self, now: Instant, bytes: u64, probe: Option<&ProbeCluster>) -> Outgoing {
+        let packet = SentPacket {
+            id: self.next_id,
+            sent: now,
+            size: DataSize::from_bytes(bytes),
+            probe: probe.map(|cluster| cluster.id),
+        };
+        self.next_id += 1;
+        self.sent.push_back(packet);
+        self.estimator.on_sent(packet);
+        self.calls.push(Call::Sent(packet));
+        Outgoing { id: packet.id, bytes, is_padding: false }
+    }
+}

@@ -1,0 +1,116 @@
+//! `rtc-interceptor`: its GCC, and its FlexFEC as a block code.
+
+use bytes::Bytes;
+use rtc_core::bwe::{BandwidthEstimator, Estimate, PacketResult, SentPacket};
+use rtc_core::time::Instant;
+use rtc_core::{Bitrate, RtpPacket};
+use rtc_interceptor::BandwidthEstimator as _;
+use rtc_shared::marshal::Unmarshal as _;
+
+use crate::subject::{BlockCode, Limits, MakeBlockCode, MakeEstimator, Subject};
+
+const VERSION: &str = "0.21";
+/// The SSRC of the FlexFEC stream, and its payload type.
+const REPAIR: (u32, u8) = (0x0f0f_0f0f, 49);
+
+pub(super) fn estimator() -> Subject<MakeEstimator> {
+    Subject::peer("rtc-interceptor Gcc", VERSION, Box::new(|limits| Box::new(Gcc::new(limits))))
+}
+
+pub(super) fn block_code() -> Subject<MakeBlockCode> {
+    let make: MakeBlockCode = Box::new(|media, repair| {
+        (media <= 110 && repair <= 110).then(|| Box::new(FlexFec::default()) as Box<dyn BlockCode>)
+    });
+    Subject::peer("rtc-interceptor FlexFEC", VERSION, make)
+}
+
+/// It is told the time as the operating system's; this is the zero it is counted from.
+struct Gcc {
+    gcc: rtc_interceptor::Gcc,
+    epoch: std::time::Instant,
+    reports: Vec<rtc_interceptor::PacketReport>,
+}
+
+impl Gcc {
+    #[expect(clippy::disallowed_methods, reason = "only differences to it are used")]
+    fn new(limits: Limits) -> Self {
+        let [start, min, max] = [limits.start, limits.min, limits.max].map(Bitrate::as_bps_f64);
+        Self { gcc: rtc_interceptor::Gcc::new(start, min, max), epoch: std::time::Instant::now(), reports: Vec::new() }
+    }
+
+    fn at(&self, now: Instant) -> std::time::Instant {
+        now.to_std(self.epoch).unwrap_or(self.epoch)
+    }
+}
+
+impl BandwidthEstimator for Gcc {
+    fn on_sent(&mut self, _: SentPacket) {}
+
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of packets wrap on the wire")]
+    fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
+        self.reports.clear();
+        for result in results {
+            self.reports.push(rtc_interceptor::PacketReport {
+                ssrc: 1,
+                id: result.packet.id,
+                rtp_sequence_number: result.packet.id as u16,
+                is_twcc: true,
+                twcc_sequence_number: result.packet.id as u16,
+                size: result.packet.size.as_bytes() as usize,
+                arrived: result.received.is_some(),
+                departure: self.at(result.packet.sent),
+                arrival: result.received.map(|at| at - Instant::ZERO),
+                ecn: Default::default(),
+            });
+        }
+        let now = self.at(now);
+        self.gcc.on_reports(now, &self.reports);
+    }
+
+    /// Its pacer sends at 1.5 times the target, as the harness does for it.
+    fn estimate(&self) -> Estimate {
+        let target = Bitrate::from_bps_f64(self.gcc.target_bitrate());
+        Estimate::new(target).with_pacing(target * 1.5)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.gcc.poll_timeout().map(|at| Instant::from_std(at, self.epoch))
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let now = self.at(now);
+        self.gcc.handle_timeout(now);
+    }
+}
+
+#[derive(Default)]
+struct FlexFec {
+    repair: Vec<rtc_rtp::packet::Packet>,
+}
+
+impl BlockCode for FlexFec {
+    fn encode(&mut self, source: &[RtpPacket], repair: usize) {
+        let media: Vec<_> = source.iter().filter_map(theirs).collect();
+        let mut encoder = rtc_interceptor::FlexFec03Encoder::new(REPAIR.1, REPAIR.0);
+        self.repair = encoder.encode(&media, u32::try_from(repair).unwrap_or(0));
+    }
+
+    fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
+        let Some(media) = source.first().map(|packet| packet.ssrc().0) else { return 0 };
+        let mut decoder = rtc_interceptor::FlexFec03Decoder::new(REPAIR.0, media);
+        let mut recovered = 0;
+        let received = source.iter().zip(kept).filter(|(_, kept)| **kept).filter_map(|(packet, _)| theirs(packet));
+        for packet in received.chain(self.repair.iter().take(repair_kept).cloned()) {
+            for packet in decoder.decode(packet) {
+                let is = |original: &&RtpPacket| original.seq().0 == packet.header.sequence_number;
+                recovered += usize::from(source.iter().find(is).is_some_and(|found| found.payload() == packet.payload));
+            }
+        }
+        recovered
+    }
+}
+
+fn theirs(packet: &RtpPacket) -> Option<rtc_rtp::packet::Packet> {
+    let mut bytes: Bytes = packet.as_bytes().clone();
+    rtc_rtp::packet::Packet::unmarshal(&mut bytes).ok()
+}
