@@ -131,7 +131,8 @@ struct Call {
 }
 
 impl Call {
-    /// Alice sends a packet every 10 ms, of which those named are lost; all RTCP arrives.
+    /// Alice sends a packet every 10 ms, of which those named are lost, and Bob, who has a way of knowing, asks for them again;
+    /// all RTCP arrives.
     fn run(lost: &[bool], delay_ms: u64, shift: u16, extra_polls: bool) -> Log {
         let mut call = Self {
             alice: session(ALICE, 100_u16.wrapping_add(shift), true),
@@ -174,15 +175,12 @@ impl Call {
         let outgoing = self.alice.send_rtp(now, media(ALICE, shift.wrapping_add(index), timestamp), None);
         let id = outgoing.sent.unwrap().id - u64::from(shift);
         if lost {
+            self.log.asked.push(index);
+            self.bob.request_retransmission(now, ALICE, [SeqNum(shift.wrapping_add(index))]);
             return;
         }
         self.log.arrived.insert(id, now + self.delay);
         self.link.push_back((now + self.delay, true, outgoing.datagram));
-        // Half of what Bob misses he asks for, when he hears of it.
-        if index.is_multiple_of(2) {
-            self.log.asked.push(index);
-            self.bob.request_retransmission(now, ALICE, [SeqNum(shift.wrapping_add(index))]);
-        }
     }
 
     fn deliver(&mut self, now: Instant) {
