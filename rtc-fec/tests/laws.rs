@@ -1,19 +1,26 @@
 //! What every encoder and decoder of error correction must keep to.
 
 use rtc_core::testkit::laws::{self, Stream};
-use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+use rtc_fec::ulpfec::{
+    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
+};
 
 #[test]
 fn ulpfec_keeps_the_laws() {
-    for (pattern, media, repair) in [
-        (Pattern::Interleaved, 1, 1),
-        (Pattern::Interleaved, 10, 5),
-        (Pattern::Interleaved, 48, 12),
-        (Pattern::Crossed, 10, 5),
-        (Pattern::Crossed, 48, 48),
+    let even = |media, repair| Protection::even(media, repair).expect("within range");
+    let level = |len, repair| Level { len, repair };
+    let uneven = Protection::uneven(12, &[level(40, 4), level(300, 2), level(u16::MAX, 1)]).expect("within range");
+    for protection in [
+        even(1, 1),
+        even(10, 5),
+        even(48, 12),
+        even(10, 5).with_pattern(Pattern::Crossed),
+        even(48, 48).with_pattern(Pattern::Crossed),
+        uneven,
+        uneven.with_pattern(Pattern::Crossed),
     ] {
         let mut config = UlpfecEncoderConfig::default();
-        (config.pattern, config.protection) = (pattern, Protection { media, repair });
+        config.protection = protection;
         let encoder = || UlpfecEncoder::new(config).expect("within range");
         let decoder = || UlpfecDecoder::new(UlpfecDecoderConfig::default()).expect("within range");
         for stream in [Stream::audio(), Stream::video()] {

@@ -19,7 +19,7 @@ use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
-use rtc_fec::ulpfec::{Pattern, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
 
 struct Counting;
 
@@ -117,7 +117,7 @@ fn nack_and_rtx(packets: &[RtpPacket]) -> u64 {
 
 fn ulpfec_encoder(packets: &[RtpPacket]) -> u64 {
     let mut config = UlpfecEncoderConfig::default();
-    config.pattern = Pattern::Crossed;
+    config.protection = Protection::default().with_pattern(Pattern::Crossed);
     let mut encoder = UlpfecEncoder::new(config).unwrap();
     let count = allocations(packets, |packet| {
         encoder.protect(packet);

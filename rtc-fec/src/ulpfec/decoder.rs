@@ -1,15 +1,16 @@
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rtc_core::fec::FecDecoder;
 use rtc_core::{ConfigError, Fault, Malformed, PayloadType, RtpPacket, SeqNum, Ssrc};
 
-use super::MAX_GROUP;
-use super::header::{FecHeader, RTP_LEN, Recovery};
-use super::window::Window;
+use super::MAX_LEVELS;
+use super::equation::{Equation, Solution};
+use super::header::{RTP_LEN, parse};
+use super::part::Partial;
+use super::window::{Entry, Window};
 use crate::POOL_LEN;
 use crate::continuity::{Continuity, Run, same_run};
-use crate::xor::xor_all;
 
 /// Settings of a [`UlpfecDecoder`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct UlpfecDecoderConfig {
     pub ssrc: Option<Ssrc>,
     /// Sequence numbers of media remembered, a power of two from 64 to 8192. 256: five times what one repair packet spans.
     pub window: usize,
-    /// Repair packets held until enough of what they protect is there; the oldest goes first. 64.
+    /// Repair packets, each level by itself, held until enough of what they protect is there; the oldest goes first. 64.
     pub max_repairs: usize,
 }
 
@@ -33,8 +34,8 @@ impl Default for UlpfecDecoderConfig {
 
 /// What became of what was inserted.
 ///
-/// `sources = kept + duplicates + old + strays`; `repairs = recovered + unused + incomplete + corrupt + expired + overflowed +
-/// forgotten + ` those held.
+/// `sources = kept + duplicates + old + strays`; `levels = solved + unused + corrupt + expired + overflowed + forgotten + ` those
+/// held ([`UlpfecDecoder::held`]); what was polled or can be is `recovered - unpolled - late`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UlpfecDecoderStats {
     /// Packets of media inserted.
@@ -53,20 +54,22 @@ pub struct UlpfecDecoderStats {
     pub repair_bytes: u64,
     /// Repair packets refused with an error.
     pub malformed: u64,
-    /// Repair packets that recovered one of media each: the packets recovered.
-    pub recovered: u64,
-    /// Repair packets that were not needed: all they protect was there (`fecPacketsDiscarded` has these and the following).
+    /// Levels of these repair packets: one each, unless protection is uneven.
+    pub levels: u64,
+    /// Levels that recovered a packet, or a part of one.
+    pub solved: u64,
+    /// Levels that were not needed: all they protect was there (`fecPacketsDiscarded` has these and the following).
     pub unused: u64,
-    /// Repair packets that could have recovered only a part, because they do not protect all of the packet missing.
-    pub incomplete: u64,
-    /// Repair packets that recovered no valid packet.
+    /// Levels that recovered what is no valid packet.
     pub corrupt: u64,
-    /// Repair packets whose packets of media left the window, or were never in it.
+    /// Levels whose packets of media left the window, or were never in it.
     pub expired: u64,
-    /// Repair packets given up because too many were held.
+    /// Levels given up because too many were held.
     pub overflowed: u64,
-    /// Repair packets given up because the sender started anew.
+    /// Levels given up because the sender started anew.
     pub forgotten: u64,
+    /// Packets recovered as a whole.
+    pub recovered: u64,
     /// Recovered packets dropped because they were not polled.
     pub unpolled: u64,
     /// Recovered packets not given out because the original came after all, before they were polled.
@@ -75,35 +78,19 @@ pub struct UlpfecDecoderStats {
 
 /// Brings back lost packets of media from repair packets (RFC 5109 §9).
 ///
-/// A repair packet recovers the one packet it protects that is missing, and each recovery may enable others. Recovered packets
-/// equal the originals to the last byte. What was recovered must not be asked for again nor counted as lost for ever:
-/// [`covers`](Self::covers) says what may still come.
+/// A repair packet recovers the one packet it protects that is missing, and each recovery may enable others; with uneven
+/// protection, level by level. Recovered packets equal the originals to the last byte. [`covers`](Self::covers) says what may
+/// still come and need not be asked for yet.
 #[derive(Debug)]
 pub struct UlpfecDecoder {
     config: UlpfecDecoderConfig,
     ssrc: Option<Ssrc>,
     continuity: Continuity,
     window: Window,
-    held: VecDeque<Repair>,
+    held: VecDeque<Equation>,
     ready: VecDeque<RtpPacket>,
     pool: BytesMut,
     stats: UlpfecDecoderStats,
-}
-
-/// A repair packet, all of whose packets of media are in the window.
-#[derive(Debug)]
-struct Repair {
-    header: FecHeader,
-    data: Bytes,
-    ssrc: Ssrc,
-    /// Protected packets that are not there.
-    missing: usize,
-}
-
-/// Why a repair packet with one packet missing does not recover it.
-enum Failure {
-    Incomplete,
-    Corrupt,
 }
 
 impl UlpfecDecoder {
@@ -123,7 +110,7 @@ impl UlpfecDecoder {
             ssrc: None,
             continuity: Continuity::default(),
             window: Window::new(config.window),
-            held: VecDeque::with_capacity(config.max_repairs + 1),
+            held: VecDeque::with_capacity(config.max_repairs + MAX_LEVELS),
             ready: VecDeque::with_capacity(config.window),
             pool: BytesMut::with_capacity(POOL_LEN),
             stats: UlpfecDecoderStats::default(),
@@ -133,10 +120,20 @@ impl UlpfecDecoder {
     /// Whether a repair packet is held that recovers the missing packet once others it protects are there.
     #[must_use]
     pub fn covers(&self, seq: SeqNum) -> bool {
-        self.window.get(seq).is_none() && self.held.iter().any(|repair| repair.header.protects(seq))
+        !self.window.has(seq) && self.held.iter().any(|level| level.protects(seq))
     }
 
-    /// How many repair packets are held.
+    /// What was recovered of a packet, if it is its beginning but not the whole: codecs may have use for that. It is not
+    /// polled, and may yet become whole.
+    #[must_use]
+    pub fn partial(&self, seq: SeqNum) -> Option<Partial> {
+        match self.window.get(seq) {
+            Some(Entry::Part(_, part)) => part.beginning(seq, self.config.ssrc.or(self.ssrc)?),
+            _ => None,
+        }
+    }
+
+    /// How many levels of repair packets are held.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held.len()
@@ -175,63 +172,73 @@ impl UlpfecDecoder {
         }
     }
 
-    /// Lets the window reach up to `seq`, and go of repair packets that it then no longer reaches.
+    /// Lets the window reach up to `seq`, and go of what is held for packets it then no longer reaches.
     fn advance(&mut self, seq: SeqNum) {
         if self.window.advance(seq) {
             let before = self.held.len();
-            self.held.retain(|repair| self.window.reaches(repair.header.base));
+            self.held.retain(|level| self.window.reaches(level.base));
             self.stats.expired += (before - self.held.len()) as u64;
         }
     }
 
-    /// Takes note that a packet is there now, in the repair packets that protect it.
+    /// Counts anew what is unknown where the packet is protected, of which more is known now.
     fn settle(&mut self, seq: SeqNum) {
-        for repair in self.held.iter_mut().filter(|repair| repair.header.protects(seq)) {
-            repair.missing -= 1;
+        for level in self.held.iter_mut().filter(|level| level.protects(seq)) {
+            level.count(&self.window);
         }
         let before = self.held.len();
-        self.held.retain(|repair| repair.missing > 0);
+        self.held.retain(|level| level.unknown > 0);
         self.stats.unused += (before - self.held.len()) as u64;
     }
 
     /// Recovers what can be, and what can be with that.
     fn recover(&mut self) {
-        while let Some(at) = self.held.iter().position(|repair| repair.missing == 1) {
-            let Some(repair) = self.held.remove(at) else { return };
-            match self.rebuild(&repair) {
-                Ok(packet) => {
+        while let Some(at) = self.held.iter().position(|level| level.unknown == 1) {
+            let Some(level) = self.held.remove(at) else { return };
+            let ssrc = self.config.ssrc.or(self.ssrc).unwrap_or(level.ssrc);
+            let solution = level.solve(&self.window, &mut self.pool);
+            let Some((seq, learnt)) = solution.map(|solution| (solution.seq, self.learn(solution, ssrc))) else {
+                self.stats.corrupt += 1;
+                continue;
+            };
+            match learnt {
+                Learnt::Whole(packet) => {
+                    self.stats.solved += 1;
                     self.stats.recovered += 1;
                     self.window.insert(packet.clone());
-                    self.settle(packet.seq());
                     self.emit(packet);
                 }
-                Err(Failure::Incomplete) => self.stats.incomplete += 1,
-                Err(Failure::Corrupt) => self.stats.corrupt += 1,
+                Learnt::Part => self.stats.solved += 1,
+                Learnt::Nothing => self.stats.corrupt += 1,
             }
+            self.settle(seq);
         }
     }
 
-    /// The one packet missing from what `repair` protects (RFC 5109 §9.1, §9.2).
-    fn rebuild(&mut self, repair: &Repair) -> Result<RtpPacket, Failure> {
-        let mut sources: [&[u8]; MAX_GROUP] = [&[]; MAX_GROUP];
-        let (mut count, mut recovery, mut missing) = (0, repair.header.recovery, repair.header.base);
-        for seq in repair.header.seqs() {
-            let Some(source) = self.window.get(seq) else {
-                missing = seq;
-                continue;
-            };
-            recovery.add(Recovery::of(source.as_bytes()).ok_or(Failure::Corrupt)?);
-            sources[count] = &source.as_bytes()[RTP_LEN..];
-            count += 1;
+    fn learn(&mut self, mut solution: Solution, ssrc: Ssrc) -> Learnt {
+        let Solution { seq, recovery, start, .. } = solution;
+        let bytes = match recovery {
+            Some(recovery) if recovery.len() + RTP_LEN <= solution.bytes.len() => {
+                solution.bytes[..RTP_LEN].copy_from_slice(&recovery.rtp_header(seq, ssrc));
+                solution.bytes.truncate(RTP_LEN + recovery.len());
+                solution.bytes.freeze()
+            }
+            _ => {
+                let Some(part) = self.window.part_mut(seq) else { return Learnt::Nothing };
+                if !part.add(recovery, start, solution.bytes.freeze().slice(RTP_LEN..)) {
+                    return Learnt::Nothing;
+                }
+                let Some(bytes) = part.assemble(seq, ssrc, &mut self.pool) else { return Learnt::Part };
+                bytes
+            }
+        };
+        match RtpPacket::parse(bytes) {
+            Ok(packet) => Learnt::Whole(packet),
+            Err(_) => {
+                self.window.remove(seq);
+                Learnt::Nothing
+            }
         }
-        let body = repair.data.get(..recovery.len()).ok_or(Failure::Incomplete)?;
-        let ssrc = self.config.ssrc.or(self.ssrc).unwrap_or(repair.ssrc);
-        self.pool.clear();
-        self.pool.reserve(RTP_LEN + body.len());
-        self.pool.extend_from_slice(&recovery.rtp_header(missing, ssrc));
-        self.pool.extend_from_slice(body);
-        xor_all(&mut self.pool[RTP_LEN..], &sources[..count]);
-        RtpPacket::parse(self.pool.split().freeze()).map_err(|_| Failure::Corrupt)
     }
 
     fn emit(&mut self, packet: RtpPacket) {
@@ -241,6 +248,14 @@ impl UlpfecDecoder {
         }
         self.ready.push_back(packet);
     }
+}
+
+/// What a solution came to.
+enum Learnt {
+    Whole(RtpPacket),
+    Part,
+    /// No valid packet, or more parts than can be kept.
+    Nothing,
 }
 
 impl FecDecoder for UlpfecDecoder {
@@ -255,7 +270,7 @@ impl FecDecoder for UlpfecDecoder {
         self.advance(seq);
         if !self.window.reaches(seq) {
             self.stats.old += 1;
-        } else if self.window.get(seq).is_some() {
+        } else if self.window.has(seq) {
             self.came_again(seq);
         } else {
             self.stats.kept += 1;
@@ -267,31 +282,34 @@ impl FecDecoder for UlpfecDecoder {
 
     fn insert_repair(&mut self, packet: &RtpPacket) -> Result<(), Malformed> {
         let parsed = match packet.payload_type() == self.config.payload_type {
-            true => FecHeader::parse(packet.payload()),
+            true => parse(packet.payload()),
             false => Err(Malformed::new("ULPFEC", Fault::Type)),
         };
-        let (header, data) = parsed.inspect_err(|_| self.stats.malformed += 1)?;
+        let (header, levels) = parsed.inspect_err(|_| self.stats.malformed += 1)?;
+        let levels = levels.iter().flatten();
+        let last = levels.clone().map(|level| level.mask.last()).max().unwrap_or_default();
         self.stats.repairs += 1;
         self.stats.repair_bytes += packet.payload().len() as u64;
-        let near = |newest| same_run(newest, header.base) && same_run(newest, header.last());
-        if self.window.newest().is_some_and(|newest| !near(newest)) {
-            self.stats.expired += 1;
+        self.stats.levels += levels.clone().count() as u64;
+        let near = |newest| same_run(newest, header.base) && same_run(newest, header.base + last);
+        if self.window.newest().is_none_or(near) {
+            self.advance(header.base + last);
+        }
+        if !self.window.reaches(header.base) || !self.window.reaches(header.base + last) {
+            self.stats.expired += levels.count() as u64;
             return Ok(());
         }
-        self.advance(header.last());
-        if !self.window.reaches(header.base) {
-            self.stats.expired += 1;
-            return Ok(());
+        let payload = packet.payload_bytes();
+        for level in levels {
+            let level = Equation::new(header, *level, &payload, packet.ssrc(), &self.window);
+            if level.unknown == 0 {
+                self.stats.unused += 1;
+            } else {
+                self.held.push_back(level);
+            }
         }
-        let missing = header.seqs().filter(|seq| self.window.get(*seq).is_none()).count();
-        if missing == 0 {
-            self.stats.unused += 1;
-            return Ok(());
-        }
-        let data = packet.payload_bytes().slice_ref(data);
-        self.held.push_back(Repair { header, data, ssrc: packet.ssrc(), missing });
         self.recover();
-        if self.held.len() > self.config.max_repairs {
+        while self.held.len() > self.config.max_repairs {
             self.held.pop_front();
             self.stats.overflowed += 1;
         }

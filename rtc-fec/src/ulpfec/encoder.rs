@@ -4,9 +4,10 @@ use bytes::BytesMut;
 use rtc_core::fec::FecEncoder;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
-use super::MAX_GROUP;
-use super::header::{FecHeader, RTP_LEN, Recovery};
-use super::mask::{Mask, Pattern, Protection};
+use super::header::{FecHeader, LEVEL_LEN, RTP_LEN, Recovery, level_header};
+use super::mask::Mask;
+use super::protection::Protection;
+use super::{MAX_GROUP, MAX_LEVELS};
 use crate::POOL_LEN;
 use crate::xor::xor_into;
 
@@ -26,10 +27,8 @@ pub struct UlpfecEncoderConfig {
     pub ssrc: Option<Ssrc>,
     /// Sequence number of the first repair packet. 0; a random one protects better (RFC 3550 §5.1).
     pub first_seq: SeqNum,
-    /// How much to protect; see [`UlpfecEncoder::set_protection`]. 5 repair packets for 10 of media.
+    /// How much to protect at first; see [`UlpfecEncoder::set_protection`]. 5 repair packets for 10 of media.
     pub protection: Protection,
-    /// What each repair packet protects. Interleaved: for bursts.
-    pub pattern: Pattern,
 }
 
 impl Default for UlpfecEncoderConfig {
@@ -38,8 +37,7 @@ impl Default for UlpfecEncoderConfig {
             payload_type: PayloadType::new(127),
             ssrc: None,
             first_seq: SeqNum(0),
-            protection: Protection { media: 10, repair: 5 },
-            pattern: Pattern::default(),
+            protection: Protection::default(),
         }
     }
 }
@@ -69,8 +67,8 @@ pub struct UlpfecEncoderStats {
 /// group ends with as many packets as [`Protection::media`] says, before a packet too far off for the mask or of another
 /// source, or when [`flush`](Self::flush) says so.
 ///
-/// A repair packet is up to 18 bytes longer than the longest packet it protects: packets of media must leave that room in the
-/// path's MTU. Packets should come in the order they are sent.
+/// A repair packet is up to 10 bytes, and 8 for each level, longer than the longest packet it protects: packets of media must
+/// leave that room in the path's MTU. Packets should come in the order they are sent.
 #[derive(Debug)]
 pub struct UlpfecEncoder {
     config: UlpfecEncoderConfig,
@@ -78,8 +76,8 @@ pub struct UlpfecEncoder {
     model: RtpPacket,
     next_seq: SeqNum,
     group: Option<Group>,
-    /// As many as the group in progress has repair packets, and some not in use.
-    sums: Vec<Sum>,
+    /// By level: as many as the group in progress has repair packets, and some not in use.
+    sums: [Vec<Sum>; MAX_LEVELS],
     due: VecDeque<RtpPacket>,
     pool: BytesMut,
     stats: UlpfecEncoderStats,
@@ -97,9 +95,11 @@ struct Group {
     count: usize,
     /// Newest timestamp.
     timestamp: RtpTime,
+    /// Most bytes after the fixed header.
+    longest: usize,
 }
 
-/// A repair packet in the making.
+/// One level of a repair packet in the making.
 #[derive(Debug, Default)]
 struct Sum {
     recovery: Recovery,
@@ -111,15 +111,14 @@ impl UlpfecEncoder {
     /// An encoder that has seen nothing.
     ///
     /// # Errors
-    /// [`ConfigError`] if `protection` is out of its range.
+    /// None at present: any configuration will do.
     pub fn new(config: UlpfecEncoderConfig) -> Result<Self, ConfigError> {
-        config.protection.check()?;
         let mut encoder = Self {
             config,
             model: RtpPacket::builder(config.payload_type, SeqNum(0), RtpTime(0), Ssrc(0)).build(&[])?,
             next_seq: config.first_seq,
             group: None,
-            sums: Vec::new(),
+            sums: Default::default(),
             due: VecDeque::with_capacity(MAX_DUE),
             pool: BytesMut::with_capacity(POOL_LEN),
             stats: UlpfecEncoderStats::default(),
@@ -129,40 +128,20 @@ impl UlpfecEncoder {
     }
 
     /// Sets how much to protect, from the next group on.
-    ///
-    /// # Errors
-    /// [`ConfigError`], and nothing changed, if it is out of its range.
-    pub fn set_protection(&mut self, protection: Protection) -> Result<(), ConfigError> {
-        protection.check()?;
+    pub fn set_protection(&mut self, protection: Protection) {
         self.config.protection = protection;
         self.reserve(protection);
-        Ok(())
-    }
-
-    /// Ends the group in progress; from the next on, sets what each repair packet protects.
-    pub fn set_pattern(&mut self, pattern: Pattern) {
-        self.flush();
-        self.config.pattern = pattern;
     }
 
     /// Ends the group in progress, such as after a picture that should not wait for the next. Only repair packets that
     /// protect something are made.
     pub fn flush(&mut self) {
         let Some(group) = self.group.take() else { return };
-        let sums = &self.sums[..group.protection.repair];
-        // Where a packet is protected more than once, level 0 has the same length everywhere (§7.4, rule a).
-        let longest = sums.iter().map(|sum| sum.body.len()).max().unwrap_or_default();
+        let room = RTP_LEN + FecHeader::LEN + MAX_LEVELS * LEVEL_LEN + group.longest;
         // At once, or repair packets already made keep the memory from being used again for the next.
-        self.pool.reserve(sums.len() * (RTP_LEN + FecHeader::MAX_LEN + longest));
-        for at in 0..group.protection.repair {
-            if self.sums[at].mask.is_empty() {
-                continue;
-            }
-            if self.config.pattern.overlaps() {
-                self.sums[at].body.resize(longest, 0);
-            }
+        self.pool.reserve(group.protection.repair() * room);
+        for at in 0..group.protection.repair() {
             self.emit(group, at);
-            self.sums[at].clear();
         }
     }
 
@@ -174,8 +153,10 @@ impl UlpfecEncoder {
 
     fn reserve(&mut self, protection: Protection) {
         let new = || Sum { body: Vec::with_capacity(BODY_LEN), ..Sum::default() };
-        let len = self.sums.len().max(protection.repair);
-        self.sums.resize_with(len, new);
+        for (sums, level) in self.sums.iter_mut().zip(protection.levels()) {
+            let len = sums.len().max(level.repair);
+            sums.resize_with(len, new);
+        }
     }
 
     /// The packet's distance from the base of the group, which is begun or moved to have it; `None` if it has it already.
@@ -191,11 +172,14 @@ impl UlpfecEncoder {
             mask: Mask::default(),
             count: 0,
             timestamp: packet.timestamp(),
+            longest: 0,
         });
         let back = group.base.distance_from(packet.seq()).max(0).unsigned_abs();
         group.base = group.base - back;
-        group.mask.rebase(back);
-        self.sums.iter_mut().for_each(|sum| sum.mask.rebase(back));
+        group.mask = group.mask.rebased_back(back);
+        if back > 0 {
+            self.sums.iter_mut().flatten().for_each(|sum| sum.mask = sum.mask.rebased_back(back));
+        }
         let offset = packet.seq().distance_from(group.base).unsigned_abs();
         if group.mask.contains(offset) {
             return None;
@@ -207,20 +191,52 @@ impl UlpfecEncoder {
         Some(offset)
     }
 
+    /// Makes the repair packet of this place from its sums, which begin anew; none if nothing was added to them.
     fn emit(&mut self, group: Group, at: usize) {
-        let sum = &self.sums[at];
-        let (first, mask) = sum.mask.normalized();
-        // Each packet's length was checked to fit.
-        let protected = u16::try_from(sum.body.len()).unwrap_or(u16::MAX);
-        let header = FecHeader { recovery: sum.recovery, base: group.base + first, mask, protected };
-        let ((header, len), seq) = (header.to_bytes(), self.next_seq);
-        let ssrc = self.config.ssrc.unwrap_or(group.ssrc);
-        let repair = self.model.repack_in(&mut self.pool, &[&header[..len], &sum.body], |header| {
+        if self.sums[0][at].mask.is_empty() {
+            return;
+        }
+        let levels = group.protection.levels();
+        let used = |level: usize| at < levels[level].repair && !self.sums[level][at].body.is_empty();
+        let top = (1..levels.len()).rev().find(|level| used(*level)).unwrap_or_default();
+        self.pad(group, at, top);
+        let sums = self.sums[..=top].iter().map(|sums| &sums[at]);
+        let first = sums.clone().map(|sum| sum.mask.first()).min().unwrap_or_default();
+        let long = sums.clone().any(|sum| sum.mask.last() - first >= 16);
+        let fixed = FecHeader { recovery: self.sums[0][at].recovery, base: group.base + first, long }.to_bytes();
+        let headers: [_; MAX_LEVELS] = core::array::from_fn(|level| match self.sums.get(level) {
+            Some(sums) if level <= top => sums[at].header(first, long),
+            _ => ([0; LEVEL_LEN], 0),
+        });
+        let mut parts: [&[u8]; 1 + 2 * MAX_LEVELS] = [&[]; 1 + 2 * MAX_LEVELS];
+        parts[0] = &fixed;
+        for ((parts, (header, len)), sum) in parts[1..].chunks_exact_mut(2).zip(&headers).zip(sums) {
+            (parts[0], parts[1]) = (&header[..*len], &sum.body);
+        }
+        let (seq, ssrc) = (self.next_seq, self.config.ssrc.unwrap_or(group.ssrc));
+        let repair = self.model.repack_in(&mut self.pool, &parts, |header| {
             header.set_seq(seq);
             header.set_timestamp(group.timestamp);
             header.set_ssrc(ssrc);
         });
         self.next_seq = seq.next();
+        self.push(repair);
+        self.sums.iter_mut().filter_map(|sums| sums.get_mut(at)).for_each(Sum::clear);
+    }
+
+    /// Gives the levels of a repair packet the lengths they must have: each as long as configured if another begins where it
+    /// ends, and the lowest as long as in the other repair packets if it must.
+    fn pad(&mut self, group: Group, at: usize, top: usize) {
+        for (level, config) in group.protection.levels().iter().enumerate().take(top) {
+            self.sums[level][at].body.resize(usize::from(config.len), 0);
+        }
+        if top == 0 && group.protection.aligned() {
+            let len = usize::from(group.protection.levels()[0].len).min(group.longest);
+            self.sums[0][at].body.resize(len, 0);
+        }
+    }
+
+    fn push(&mut self, repair: RtpPacket) {
         self.stats.repairs += 1;
         self.stats.repair_bytes += repair.payload().len() as u64;
         if self.due.len() == MAX_DUE {
@@ -235,7 +251,7 @@ impl FecEncoder for UlpfecEncoder {
     fn protect(&mut self, packet: &RtpPacket) {
         self.stats.packets += 1;
         let protection = self.group.map_or(self.config.protection, |group| group.protection);
-        let (Some(recovery), true) = (Recovery::of(packet.as_bytes()), protection.repair > 0) else {
+        let (Some(recovery), 1..) = (Recovery::of(packet.as_bytes()), protection.repair()) else {
             self.stats.unprotected += 1;
             return;
         };
@@ -244,12 +260,18 @@ impl FecEncoder for UlpfecEncoder {
             return;
         };
         let Some(group) = &mut self.group else { return };
-        for at in self.config.pattern.covering(group.count, group.protection.repair) {
-            self.sums[at].add(offset, recovery, &packet.as_bytes()[RTP_LEN..]);
+        let mut body = &packet.as_bytes()[RTP_LEN..];
+        group.longest = group.longest.max(body.len());
+        for (at, (level, sums)) in group.protection.levels().iter().zip(&mut self.sums).enumerate() {
+            let (part, rest) = body.split_at(body.len().min(usize::from(level.len)));
+            for sum in group.protection.covering(at, group.count) {
+                sums[sum].add(offset, recovery, part);
+            }
+            body = rest;
         }
         self.stats.protected += 1;
         group.count += 1;
-        if group.count == group.protection.media {
+        if group.count == group.protection.media() {
             self.flush();
         }
     }
@@ -275,6 +297,13 @@ impl Sum {
         let (met, new) = body.split_at(body.len().min(self.body.len()));
         xor_into(&mut self.body, met);
         self.body.extend_from_slice(new);
+    }
+
+    /// The header of the level on the wire, in a packet whose base is that far from the group's.
+    fn header(&self, base: u16, long: bool) -> ([u8; LEVEL_LEN], usize) {
+        // Each packet's length was checked to fit.
+        let protected = u16::try_from(self.body.len()).unwrap_or(u16::MAX);
+        level_header(protected, self.mask.rebased_on(base), long)
     }
 
     fn clear(&mut self) {

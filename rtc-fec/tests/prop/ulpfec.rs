@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::ulpfec::{
-    Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecDecoderStats, UlpfecEncoder, UlpfecEncoderConfig,
+    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecDecoderStats, UlpfecEncoder,
+    UlpfecEncoderConfig,
 };
 
 use crate::packets::{SSRC, media, shifted};
@@ -33,10 +34,33 @@ fn stream() -> impl Strategy<Value = Vec<RtpPacket>> {
         .prop_map(|packets| packets.iter().zip(0..).map(|(packet, seq)| shifted(packet, seq, 0)).collect())
 }
 
-fn protection() -> impl Strategy<Value = (Protection, Pattern)> {
-    let pattern = prop_oneof![Just(Pattern::Interleaved), Just(Pattern::Crossed)];
+fn even() -> impl Strategy<Value = Protection> {
     let protection = (1usize..=48).prop_flat_map(|media| (Just(media), 0..=media));
-    (protection, pattern).prop_map(|((media, repair), pattern)| (Protection { media, repair }, pattern))
+    protection.prop_map(|(media, repair)| Protection::even(media, repair).unwrap())
+}
+
+fn uneven() -> impl Strategy<Value = Protection> {
+    let levels = vec((1u16..120, any::<usize>()), 1..=4);
+    (1usize..=48, levels, any::<bool>()).prop_map(|(media, levels, open)| {
+        let mut most = media;
+        let mut levels: Vec<_> = levels
+            .into_iter()
+            .map(|(len, repair)| {
+                most = 1 + repair % most;
+                Level { len, repair: most }
+            })
+            .collect();
+        if open {
+            levels.last_mut().unwrap().len = u16::MAX;
+        }
+        Protection::uneven(media, &levels).unwrap()
+    })
+}
+
+fn protection() -> impl Strategy<Value = Protection> {
+    (prop_oneof![even(), uneven()], any::<bool>()).prop_map(|(protection, crossed)| {
+        protection.with_pattern(if crossed { Pattern::Crossed } else { Pattern::Interleaved })
+    })
 }
 
 /// What is sent: a packet of media by its place, or a repair packet.
@@ -46,9 +70,9 @@ enum Sent {
     Repair(RtpPacket),
 }
 
-fn send(packets: &[RtpPacket], (protection, pattern): (Protection, Pattern)) -> Vec<Sent> {
+fn send(packets: &[RtpPacket], protection: Protection) -> Vec<Sent> {
     let mut config = UlpfecEncoderConfig::default();
-    (config.protection, config.pattern) = (protection, pattern);
+    config.protection = protection;
     let mut encoder = UlpfecEncoder::new(config).unwrap();
     let mut sent = Vec::new();
     for (place, packet) in packets.iter().enumerate() {
@@ -82,34 +106,72 @@ fn receive(packets: &[RtpPacket], arrived: &[Sent]) -> (Vec<RtpPacket>, UlpfecDe
 
 fn check_accounts(stats: &UlpfecDecoderStats, held: usize) {
     assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
-    let spent = stats.recovered + stats.unused + stats.incomplete + stats.corrupt;
-    assert_eq!(stats.repairs, spent + stats.expired + stats.overflowed + stats.forgotten + held as u64);
+    let spent = stats.solved + stats.unused + stats.corrupt;
+    assert_eq!(stats.levels, spent + stats.expired + stats.overflowed + stats.forgotten + held as u64);
 }
 
-/// The places a repair packet protects, read from its mask with the RFC in hand (§7.4).
-fn protected(repair: &RtpPacket) -> BTreeSet<usize> {
+/// A level of a repair packet: the places it protects, from which byte after the fixed header to which.
+struct Parity {
+    places: BTreeSet<usize>,
+    bytes: core::ops::Range<usize>,
+}
+
+/// The levels of a repair packet, read with the RFC in hand (§7.3, §7.4).
+fn parities(repair: &RtpPacket) -> Vec<Parity> {
     let payload = repair.payload();
-    let base = u16::from_be_bytes([payload[2], payload[3]]);
-    let mask = if payload[0] & 0x40 == 0 { &payload[12..14] } else { &payload[12..18] };
-    let bits = (0..mask.len() * 8).filter(|bit| mask[bit / 8] & (0x80 >> (bit % 8)) != 0);
-    bits.map(|bit| usize::from(base) + bit).collect()
+    let base = usize::from(u16::from_be_bytes([payload[2], payload[3]]));
+    let mask_len = if payload[0] & 0x40 == 0 { 2 } else { 6 };
+    let (mut at, mut start, mut parities) = (10, 0, Vec::new());
+    while at < payload.len() {
+        let len = usize::from(u16::from_be_bytes([payload[at], payload[at + 1]]));
+        let mask = &payload[at + 2..][..mask_len];
+        let bits = (0..mask_len * 8).filter(|bit| mask[bit / 8] & (0x80 >> (bit % 8)) != 0);
+        parities.push(Parity { places: bits.map(|bit| base + bit).collect(), bytes: start..start + len });
+        (at, start) = (at + 2 + mask_len + len, start + len);
+    }
+    parities
 }
 
-/// The places that come back, by peeling: as long as a repair packet has one left that is missing, it is not.
-fn peel(missing: &BTreeSet<usize>, arrived: &[Sent]) -> BTreeSet<usize> {
-    let repairs = arrived.iter().filter_map(|sent| match sent {
-        Sent::Repair(repair) => Some(protected(repair)),
-        Sent::Media(_) => None,
-    });
-    let repairs: Vec<_> = repairs.collect();
-    let mut left = missing.clone();
-    while let Some(found) = repairs.iter().find_map(|places| {
-        let mut open = places.intersection(&left);
-        open.next().filter(|_| open.next().is_none()).copied()
-    }) {
-        left.remove(&found);
+/// What is known of a missing packet: its header, and which of its bytes.
+#[derive(Clone)]
+struct Known {
+    len: usize,
+    header: bool,
+    bytes: Vec<bool>,
+}
+
+impl Known {
+    fn has(&self, parity: &Parity) -> bool {
+        let beyond = |byte: usize| self.header && byte >= self.len;
+        let header = self.header || parity.bytes.start > 0;
+        header && parity.bytes.clone().all(|byte| self.bytes[byte] || beyond(byte))
     }
-    missing - &left
+}
+
+/// The places that come back, by peeling: as long as something is unknown of only one packet in a parity, it is not.
+fn peel(packets: &[RtpPacket], missing: &BTreeSet<usize>, arrived: &[Sent]) -> BTreeSet<usize> {
+    let parities: Vec<_> = arrived
+        .iter()
+        .flat_map(|sent| match sent {
+            Sent::Repair(repair) => parities(repair),
+            Sent::Media(_) => Vec::new(),
+        })
+        .collect();
+    let unknown = |place: &usize| {
+        let len = packets[*place].as_bytes().len() - 12;
+        (*place, Known { len, header: false, bytes: vec![false; 1_000] })
+    };
+    let mut left: BTreeMap<usize, Known> = missing.iter().map(unknown).collect();
+    while let Some((place, parity)) = parities.iter().find_map(|parity| {
+        let mut open = parity.places.iter().filter(|place| left.get(*place).is_some_and(|known| !known.has(parity)));
+        open.next().filter(|_| open.next().is_none()).map(|place| (*place, parity))
+    }) {
+        let known = left.get_mut(&place).unwrap();
+        known.header |= parity.bytes.start == 0;
+        known.bytes[parity.bytes.clone()].fill(true);
+    }
+    left.retain(|_, known| known.header && known.bytes[..known.len].iter().all(|byte| *byte));
+    left.into_keys().collect()
 }
 
 fn arrivals(len: usize) -> impl Strategy<Value = Vec<bool>> {
@@ -134,7 +196,7 @@ proptest! {
         }).collect();
         let missing = &(0..packets.len()).collect() - &here;
         let (recovered, decoder) = receive(&packets, &arrived);
-        let expected: Vec<_> = peel(&missing, &arrived).into_iter().map(|place| packets[place].clone()).collect();
+        let expected: Vec<_> = peel(&packets, &missing, &arrived).into_iter().map(|place| packets[place].clone()).collect();
         let by_seq = |mut packets: Vec<RtpPacket>| {
             packets.sort_by_key(|packet| packet.seq().0);
             packets
@@ -191,7 +253,7 @@ proptest! {
         seqs in vec((any::<u16>(), 0u8..10), 1..100), protection in protection(),
     ) {
         let mut config = UlpfecEncoderConfig::default();
-        (config.protection, config.pattern) = protection;
+        config.protection = protection;
         let mut encoder = UlpfecEncoder::new(config).unwrap();
         let (mut seq, mut repairs) = (0u16, Vec::new());
         for (jump, kind) in seqs {

@@ -1,10 +1,12 @@
-//! RFC 5109: generic forward error correction, level 0.
+//! RFC 5109: generic forward error correction.
 
 use bytes::BytesMut;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::{Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, blocks, encapsulate};
-use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+use rtc_fec::ulpfec::{
+    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
+};
 
 use crate::packets::{RED, SSRC, media, media_of};
 
@@ -12,7 +14,7 @@ const FEC: PayloadType = PayloadType::new(127);
 
 fn encoder(media: usize, repair: usize, pattern: Pattern) -> UlpfecEncoder {
     let mut config = UlpfecEncoderConfig::default();
-    (config.protection, config.pattern) = (Protection { media, repair }, pattern);
+    config.protection = Protection::even(media, repair).unwrap().with_pattern(pattern);
     UlpfecEncoder::new(config).unwrap()
 }
 
@@ -58,7 +60,7 @@ fn abcd() -> Vec<RtpPacket> {
 #[test]
 fn rfc5109_s10_1_example() {
     let mut config = UlpfecEncoderConfig::default();
-    (config.protection, config.first_seq) = (Protection { media: 4, repair: 1 }, SeqNum(1));
+    (config.protection, config.first_seq) = (Protection::even(4, 1).unwrap(), SeqNum(1));
     let packets = abcd();
     let repairs = protect(&mut UlpfecEncoder::new(config).unwrap(), &packets);
     let [repair] = &repairs[..] else { panic!("one repair packet") };
@@ -79,17 +81,113 @@ fn rfc5109_s10_1_example() {
     }
 }
 
-/// Level 0 of the example with two levels.
+/// The payloads of the two repair packets of figures 11 to 17, by the letter of §8.
+///
+/// The figures have M 0 in both headers, of all four packets; the header is of those protected at level 0 (§8.1), as PT, TS
+/// and length are in the figures.
+fn s10_2_payloads(packets: &[RtpPacket]) -> [Vec<u8>; 2] {
+    let sum = |packets: &[RtpPacket], bytes: core::ops::Range<usize>| -> Vec<u8> {
+        let byte = |packet: &RtpPacket, at| packet.as_bytes().get(12 + at).copied().unwrap_or_default();
+        bytes.map(|at| packets.iter().fold(0, |sum, packet| sum ^ byte(packet, at))).collect()
+    };
+    let (ab, cd) = packets.split_at(2);
+    let first = [&[0, 0x80 | 25, 0, 8, 0, 0, 0, 6, 0, 68, 0, 70, 0xc0, 0][..], &sum(ab, 0..70)].concat();
+    let second = [
+        &[0, 0x80 | 25, 0, 8, 0, 0, 0, 14, 0x01, 0x30, 0, 70, 0x30, 0][..],
+        &sum(cd, 0..70),
+        &[0, 90, 0xf0, 0],
+        &sum(packets, 70..160),
+    ];
+    [first, second.concat()]
+}
+
 #[test]
-fn rfc5109_s10_2_example_level_0_headers() {
-    let repairs = protect(&mut encoder(2, 1, Pattern::Interleaved), &abcd());
-    // Figures 12 and 15: PT 25, SN base 8 and (as there is no level 1 here) 10, TS 6 and 14, length 68 and 304. The figures
-    // have M 0, of all four packets; the header is of those protected at level 0 (§8.1), and PT, TS and length there are.
-    assert_eq!(repairs[0].payload()[..10], [0, 0x80 | 25, 0, 8, 0, 0, 0, 6, 0, 68]);
-    assert_eq!(repairs[1].payload()[..10], [0, 0x80 | 25, 0, 10, 0, 0, 0, 14, 0x01, 0x30]);
-    // Figure 13: mask 49152.
-    assert_eq!(repairs[0].payload()[12..14], [0xc0, 0]);
-    assert_eq!((repairs[0].timestamp(), repairs[1].timestamp()), (RtpTime(5), RtpTime(9)));
+fn rfc5109_s10_2_example_is_recovered_level_by_level() {
+    let packets = abcd();
+    // What is lost; of each lost packet how much of the payload comes back.
+    let cases: [(&[usize], &[usize]); 7] = [
+        (&[0], &[160]), // 200 bytes long: 40 are protected by nobody.
+        (&[1], &[140]),
+        (&[2], &[100]),
+        (&[3], &[160]),
+        (&[1, 2], &[70, 70]), // Beyond 70 bytes both are unknown to level 1.
+        (&[0, 1], &[0, 0]),
+        (&[0, 3], &[70, 70]),
+    ];
+    for (lost, expected) in cases {
+        let mut decoder = decoder();
+        let here = packets.iter().enumerate().filter(|(at, _)| !lost.contains(at));
+        here.for_each(|(_, packet)| decoder.insert_source(packet));
+        for payload in s10_2_payloads(&packets) {
+            decoder.insert_repair(&repair_packet(&payload)).unwrap();
+        }
+        let recovered = recovered(&mut decoder);
+        for (lost, len) in lost.iter().zip(expected) {
+            let original = &packets[*lost];
+            let partial = decoder.partial(original.seq());
+            let whole = *len == original.payload().len();
+            assert_eq!(recovered.contains(original), whole, "{lost}");
+            if whole || *len == 0 {
+                assert_eq!(partial, None);
+                continue;
+            }
+            let partial = partial.unwrap();
+            assert_eq!(partial.packet.payload(), &original.payload()[..*len]);
+            assert_eq!(partial.packet.as_bytes()[..12], original.as_bytes()[..12]);
+            assert_eq!(partial.lacking, original.payload().len() - len);
+        }
+    }
+}
+
+#[test]
+fn rfc5109_s10_2_uneven_protection_is_written_as_in_the_example() {
+    // As above, but the packets alternate between the repair packets: A and C, B and D.
+    let mut packets = abcd();
+    packets.swap(1, 2);
+    let levels = [Level { len: 70, repair: 2 }, Level { len: 90, repair: 1 }];
+    let mut config = UlpfecEncoderConfig::default();
+    config.protection = Protection::uneven(4, &levels).unwrap();
+    let repairs = protect(&mut UlpfecEncoder::new(config).unwrap(), &packets);
+    let mut expected = s10_2_payloads(&abcd());
+    // The first repair packet has level 1 here, the second in the example; A is in one group with B again.
+    let level_1 = expected[1].split_off(14 + 70);
+    expected[0].extend(level_1);
+    expected[1][3] = 10;
+    expected[1][12] = 0xc0;
+    assert_eq!(repairs[0].payload(), expected[0]);
+    assert_eq!(repairs[1].payload(), expected[1]);
+}
+
+#[test]
+fn rfc5109_s5_the_beginning_survives_more_than_the_rest() {
+    let packets: Vec<_> = (0..12).map(|seq| media_of(seq, 0, 100)).collect();
+    let levels = [Level { len: 30, repair: 6 }, Level { len: u16::MAX, repair: 1 }];
+    let mut config = UlpfecEncoderConfig::default();
+    config.protection = Protection::uneven(12, &levels).unwrap();
+    let repairs = protect(&mut UlpfecEncoder::new(config).unwrap(), &packets);
+    let lengths: Vec<_> = repairs.iter().map(|repair| repair.payload().len()).collect();
+    assert_eq!(lengths, [14 + 30 + 4 + 70, 44, 44, 44, 44, 44]);
+    let mut decoder = decoder();
+    // Three lost in a row: their beginnings come back.
+    packets.iter().filter(|packet| !(3..6).contains(&packet.seq().0)).for_each(|packet| decoder.insert_source(packet));
+    repairs.iter().for_each(|repair| decoder.insert_repair(repair).unwrap());
+    assert_eq!(recovered(&mut decoder), []);
+    for lost in &packets[3..6] {
+        let partial = decoder.partial(lost.seq()).unwrap();
+        assert_eq!((partial.packet.payload(), partial.lacking), (&lost.payload()[..30], 70));
+    }
+    // With two of them late, the third is whole.
+    decoder.insert_source(&packets[3]);
+    decoder.insert_source(&packets[5]);
+    assert_eq!(recovered(&mut decoder), packets[4..5]);
+}
+
+#[test]
+fn rfc5109_s7_1_levels_are_bounded() {
+    let level = |count: usize| [&[0; 10][..], &[0, 1, 0x80, 0, 7].repeat(count)].concat();
+    let mut decoder = decoder();
+    assert_eq!(decoder.insert_repair(&repair_packet(&level(4))), Ok(()));
+    assert_eq!(decoder.insert_repair(&repair_packet(&level(5))).unwrap_err().fault(), Fault::Length);
 }
 
 #[test]
@@ -225,7 +323,7 @@ fn rfc5109_s9_recovery_is_recursive() {
 #[test]
 fn rfc5109_s9_1_recovered_packets_have_the_ssrc_of_the_media() {
     let mut config = UlpfecEncoderConfig::default();
-    (config.protection, config.ssrc) = (Protection { media: 2, repair: 1 }, Some(Ssrc(99)));
+    (config.protection, config.ssrc) = (Protection::even(2, 1).unwrap(), Some(Ssrc(99)));
     let packets = seqs(1, 2);
     let repair = &protect(&mut UlpfecEncoder::new(config).unwrap(), &packets)[0];
     assert_eq!(repair.ssrc(), Ssrc(99));
@@ -248,15 +346,18 @@ fn rfc5109_s9_1_recovered_packets_have_the_ssrc_of_the_media() {
 fn rfc5109_s9_2_what_is_protected_in_part_is_not_given_out() {
     let packets = [media_of(1, 0, 30), media_of(2, 0, 50)];
     let mut payload = protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0].payload().to_vec();
-    // Level 0 protects 40 bytes only; whatever follows is another level.
+    // Level 0 protects 40 bytes only.
     payload[11] = 40;
+    payload.truncate(14 + 40);
     for (here, recoverable) in [(1, true), (0, false)] {
         let mut decoder = decoder();
         decoder.insert_source(&packets[here]);
         decoder.insert_repair(&repair_packet(&payload)).unwrap();
         let expected = if recoverable { packets[..1].to_vec() } else { vec![] };
         assert_eq!(recovered(&mut decoder), expected);
-        assert_eq!(decoder.stats().incomplete, u64::from(!recoverable));
+        assert_eq!(decoder.stats().recovered, u64::from(recoverable));
+        let partial = decoder.partial(SeqNum(2)).map(|partial| (partial.packet.payload().to_vec(), partial.lacking));
+        assert_eq!(partial, (!recoverable).then(|| (packets[1].payload()[..40].to_vec(), 10)));
     }
 }
 
@@ -333,18 +434,14 @@ fn rfc3550_a1_a_new_run_or_source_forgets_the_old() {
 fn protection_changes_with_the_next_group() {
     let mut encoder = encoder(2, 1, Pattern::Interleaved);
     encoder.protect(&media(1, 0));
-    encoder.set_protection(Protection { media: 4, repair: 2 }).unwrap();
+    encoder.set_protection(Protection::even(4, 2).unwrap());
     encoder.protect(&media(2, 0));
     assert_eq!(repairs(&mut encoder).len(), 1);
     seqs(3, 4).iter().for_each(|packet| encoder.protect(packet));
     assert_eq!(repairs(&mut encoder).len(), 2);
-    encoder.set_protection(Protection::NONE).unwrap();
+    encoder.set_protection(Protection::NONE);
     encoder.protect(&media(7, 0));
     assert_eq!((repairs(&mut encoder).len(), encoder.stats().unprotected), (0, 1));
-    for (media, repair) in [(0, 0), (49, 1), (4, 5)] {
-        let error = encoder.set_protection(Protection { media, repair }).unwrap_err();
-        assert_eq!(error.setting(), "protection");
-    }
 }
 
 #[test]
