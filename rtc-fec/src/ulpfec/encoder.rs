@@ -111,7 +111,7 @@ impl UlpfecEncoder {
     /// An encoder that has seen nothing.
     ///
     /// # Errors
-    /// None at present: any configuration will do.
+    /// Never with the settings there are now.
     pub fn new(config: UlpfecEncoderConfig) -> Result<Self, ConfigError> {
         let mut encoder = Self {
             config,
