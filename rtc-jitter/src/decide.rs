@@ -79,8 +79,6 @@ pub(crate) fn source(mode: Mode, front: Front, target: Nanos, conceal_limit: Nan
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Warp {
     pub(crate) direction: Direction,
-    /// How far the delay is from its target.
-    pub(crate) distance: Nanos,
     /// How alike (normalised correlation) the two ends of a cut must be; `None` allows cuts in quiet passages only.
     pub(crate) likeness: Option<f32>,
     /// Part of the time played that may be taken out or put in, from 0 to 1 of the limit set.
@@ -98,39 +96,27 @@ const QUIET_BAND: Nanos = 5 * MS;
 /// Below this it is left alone where a cut might be heard.
 const BAND: Nanos = 15 * MS;
 /// Distance beyond the band at which any cut is better than the delay.
-const URGENT: Nanos = 150 * MS;
-/// Time outside the band after which any cut is better than the delay: music and noise have no good one.
-const PATIENCE: Nanos = 3_000 * MS;
+const URGENT: Nanos = 100 * MS;
 /// Likeness of the two ends of a cut that is not heard.
 const ALIKE: f32 = 0.9;
 /// Part of the speed limit used where there is no urgency.
 const CALM: f32 = 0.4;
 
-/// Chooses how to move the delay to its target, `excess` away, after `lasting` outside the band.
-pub(crate) fn warp(excess: Nanos, lasting: Nanos) -> Option<Warp> {
+/// Chooses how to move the delay to its target, `excess` away.
+pub(crate) fn warp(excess: Nanos) -> Option<Warp> {
     let distance = excess.abs();
     if distance <= QUIET_BAND {
         return None;
     }
     let direction = if excess > 0 { Direction::Faster } else { Direction::Slower };
-    let urgency = part(distance - BAND, URGENT).max(part(lasting, PATIENCE));
+    let urgency = ((distance - BAND) as f32 / URGENT as f32).clamp(0.0, 1.0);
     // Too little delay loses packets, so the band reaches less far to this side.
     let near = direction == Direction::Faster && distance <= BAND;
     Some(Warp {
         direction,
-        distance,
         likeness: (!near).then_some(ALIKE * (1.0 - urgency)),
         effort: CALM + (1.0 - CALM) * urgency,
     })
-}
-
-/// Whether this far from the target is outside the band.
-pub(crate) fn is_off(excess: Nanos) -> bool {
-    !(-QUIET_BAND..=BAND).contains(&excess)
-}
-
-fn part(of: Nanos, whole: Nanos) -> f32 {
-    (of as f32 / whole as f32).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -175,8 +161,8 @@ mod tests {
 
     #[test]
     fn warp_table() {
-        let told = |excess: Nanos, lasting: Nanos| {
-            warp(excess * MS, lasting * MS).map(|warp| {
+        let told = |excess: Nanos| {
+            warp(excess * MS).map(|warp| {
                 (
                     warp.direction,
                     warp.likeness.map(|likeness| (100.0 * likeness).round()),
@@ -185,15 +171,14 @@ mod tests {
             })
         };
         use Direction::{Faster, Slower};
-        assert_eq!(told(5, 0), None, "near enough");
-        assert_eq!(told(-5, 0), None, "near enough");
-        assert_eq!(told(10, 0), Some((Faster, None, 40.0)), "only where it goes unheard");
-        assert_eq!(told(15, 0), Some((Faster, None, 40.0)));
-        assert_eq!(told(16, 0), Some((Faster, Some(89.0), 40.0)), "a good cut will do");
-        assert_eq!(told(90, 0), Some((Faster, Some(45.0), 70.0)));
-        assert_eq!(told(1_000, 0), Some((Faster, Some(0.0), 100.0)), "any cut will do");
-        assert_eq!(told(20, 3_000), Some((Faster, Some(0.0), 100.0)), "enough of waiting for a good one");
-        assert_eq!(told(-10, 0), Some((Slower, Some(90.0), 40.0)));
-        assert_eq!(told(-500, 0), Some((Slower, Some(0.0), 100.0)));
+        assert_eq!(told(5), None, "near enough");
+        assert_eq!(told(-5), None, "near enough");
+        assert_eq!(told(10), Some((Faster, None, 40.0)), "only where it goes unheard");
+        assert_eq!(told(15), Some((Faster, None, 40.0)));
+        assert_eq!(told(16), Some((Faster, Some(89.0), 41.0)), "a good cut will do");
+        assert_eq!(told(65), Some((Faster, Some(45.0), 70.0)));
+        assert_eq!(told(1_000), Some((Faster, Some(0.0), 100.0)), "any cut will do");
+        assert_eq!(told(-10), Some((Slower, Some(90.0), 40.0)));
+        assert_eq!(told(-500), Some((Slower, Some(0.0), 100.0)));
     }
 }

@@ -31,7 +31,8 @@ pub struct DelayConfig {
     /// percent of G.711 frames concealed costs 3.8 points (ITU-T G.113: Bpl 25.1), a millisecond of delay beyond 177 ms costs
     /// 0.13 (the approximation of Cole and Rosenbluth, CCR 31:2, 2001): 28 ms for a percent.
     pub ms_per_loss_percent: f64,
-    /// Part of the packets that is to be in time however dear the delay, from 0 (no such guard) to below 1. Default 0.95.
+    /// Part of the packets that is to be in time however dear the delay, from 0 (no such guard) to below 1. Default 0.9: where
+    /// more are late, speech is hard to understand. It takes effect as `memory` fills, for one stall is no experience.
     pub quantile: f64,
     /// Time constant of forgetting: what was seen this long ago weighs 1/e. Default 30 s.
     pub memory: Duration,
@@ -50,7 +51,7 @@ impl Default for DelayConfig {
             max_delay: Duration::from_secs(2),
             start_delay: Duration::from_millis(60),
             ms_per_loss_percent: 30.0,
-            quantile: 0.95,
+            quantile: 0.9,
             memory: Duration::from_secs(30),
             base_window: Duration::from_secs(4),
             repair_delay: None,
@@ -89,6 +90,8 @@ pub(crate) struct DelayTarget {
     /// Set at run time, beside the configured one.
     min_delay: Nanos,
     lateness: Histogram,
+    /// Time learnt from, as far as it is remembered.
+    experience: Duration,
     wanted: Nanos,
 }
 
@@ -98,14 +101,16 @@ impl DelayTarget {
         let mut lateness = Histogram::new();
         // Packets at the upper edge of a bin are in its own bin, so the prior asks for exactly its delay.
         lateness.add(nanos(config.start_delay).saturating_sub(1), PRIOR_WEIGHT);
-        let mut target = Self { config, min_delay: 0, lateness, wanted: 0 };
+        let mut target = Self { config, min_delay: 0, lateness, experience: Duration::ZERO, wanted: 0 };
         target.update();
         Ok(target)
     }
 
     /// Learns from a packet that was `delay` late, `elapsed` after the one before it.
     pub(crate) fn observe(&mut self, delay: Nanos, elapsed: Duration) {
-        let keep = 1.0 - elapsed.min(MAX_AGING).as_secs_f64() / self.config.memory.as_secs_f64();
+        let elapsed = elapsed.min(MAX_AGING);
+        self.experience = (self.experience + elapsed).min(self.config.memory);
+        let keep = 1.0 - elapsed.as_secs_f64() / self.config.memory.as_secs_f64();
         self.lateness.forget(keep.max(0.5));
         self.lateness.add(delay, 1.0);
         self.update();
@@ -140,7 +145,8 @@ impl DelayTarget {
 
     fn update(&mut self) {
         let ms_per_late = 100.0 * self.config.ms_per_loss_percent;
-        self.wanted = nanos(self.lateness.cheapest(ms_per_late, self.config.quantile, self.config.max_delay));
+        let quantile = self.config.quantile * self.experience.as_secs_f64() / self.config.memory.as_secs_f64();
+        self.wanted = nanos(self.lateness.cheapest(ms_per_late, quantile, self.config.max_delay));
     }
 }
 

@@ -20,8 +20,8 @@ mod warp;
 use held::{Held, Origin};
 use warp::Pace;
 
-/// Longest audio one packet can hold (RFC 7587 §4.2: 120 ms).
-const MAX_PACKET: Duration = Duration::from_millis(120);
+/// Longest audio one packet may hold: RFC 3551 §4.2 asks receivers for as much.
+const MAX_PACKET: Duration = Duration::from_millis(200);
 /// Longest piece made at once; what is pulled may be longer.
 const MAX_PIECE: Duration = Duration::from_millis(20);
 /// Overlap of made-up and real audio.
@@ -163,7 +163,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             held: Held::new(format, history, pending)?,
             merge: AudioBuffer::new(format.channels, samples(MERGE), format.rate)?,
             copy: AudioBuffer::new(format.channels, samples(MAX_PACKET), format.rate)?,
-            pace: Pace::new(config.max_speed_up, config.max_slow_down, stretch.most()),
+            pace: Pace::new(config.max_speed_up, config.max_slow_down),
             stretch,
             level: Level::default(),
             mode: Mode::Silent,

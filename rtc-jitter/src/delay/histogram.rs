@@ -82,3 +82,59 @@ impl Histogram {
         best.min(max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MS: Nanos = 1_000_000;
+
+    proptest! {
+        #[test]
+        fn the_cheapest_delay_is_that_of_trying_all(
+            lateness in vec((0..5_000i64, 0.9..1.0f64), 1..200),
+            ms_per_late in 0.0..10_000.0f64,
+            quantile in 0.0..0.99f64,
+            max in 5..4_000u64,
+        ) {
+            let mut histogram = Histogram::new();
+            let mut weights: Vec<(i64, f64)> = Vec::new();
+            for (late, keep) in lateness {
+                histogram.forget(keep);
+                weights.iter_mut().for_each(|(_, weight)| *weight *= keep);
+                histogram.add(late * MS, 1.0);
+                weights.push((late, 1.0));
+            }
+            let max = Duration::from_millis(max);
+            let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+            // Within a bin nobody knows who was late.
+            let late_by = |delay: i64| -> f64 {
+                weights.iter().filter(|(late, _)| *late >= delay || *late >= 4_000).map(|(_, weight)| weight).sum::<f64>() / total
+            };
+            let cost = |delay: i64| delay as f64 + ms_per_late * late_by(delay);
+            let allowed = |delay: i64| late_by(delay) <= 1.0 - quantile + 1e-9;
+            let longest = i64::try_from(max.as_millis()).unwrap();
+            let best = (0..=longest).step_by(5).filter(|delay| allowed(*delay)).map(cost).fold(f64::INFINITY, f64::min);
+            let found = histogram.cheapest(ms_per_late, quantile, max);
+            let delay = i64::try_from(found.as_millis()).unwrap();
+            prop_assert!(found <= max);
+            if found < max {
+                prop_assert!(allowed(delay));
+                prop_assert!(cost(delay) <= best + 1e-6, "{} costs {}, {} was possible", delay, cost(delay), best);
+            }
+        }
+    }
+
+    #[test]
+    fn shifting_keeps_the_weight_and_moves_it() {
+        let mut histogram = Histogram::new();
+        histogram.add(2 * MS, 1.0);
+        histogram.add(102 * MS, 3.0);
+        histogram.shift_down(98 * MS);
+        assert_eq!(histogram.cheapest(1e6, 0.0, Histogram::RANGE), BIN * 2);
+        assert_eq!(histogram.weights.iter().sum::<f64>(), histogram.total);
+    }
+}

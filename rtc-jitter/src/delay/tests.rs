@@ -48,10 +48,12 @@ fn one_outlier_changes_nothing() {
 
 #[test]
 fn one_stall_of_a_second_is_cheaper_to_suffer_than_to_wait_for() {
-    let mut target = target();
-    feed(&mut target, [0; 3_000]);
-    feed(&mut target, (0..50).map(|packet| 1_000 - 20 * packet));
-    assert!(target.target(0) <= 20 * MS);
+    for seconds in [5, 10, 20, 40, 80] {
+        let mut target = target();
+        feed(&mut target, core::iter::repeat_n(0, 50 * seconds));
+        feed(&mut target, (0..50).map(|packet| 1_000 - 20 * packet));
+        assert_eq!(target.target(0), 10 * MS, "after {seconds} s");
+    }
 }
 
 #[test]
@@ -79,7 +81,7 @@ fn the_quantile_holds_however_cheap_lateness_is() {
     for target in [&mut guarded, &mut unguarded] {
         feed(target, uniform(3_000).map(|delay| delay / 10));
     }
-    assert_eq!(guarded.target(0), 95 * MS);
+    assert_eq!(guarded.target(0), 90 * MS);
     assert_eq!(unguarded.target(0), 10 * MS);
 }
 

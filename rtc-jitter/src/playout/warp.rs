@@ -1,49 +1,52 @@
 //! Playing faster or slower to move the delay to its target.
 
+use core::ops::RangeInclusive;
+
 use rtc_core::codec::AudioDecoder;
 use rtc_core::time::Instant;
 
 use super::{AudioPlayout, PulledKind};
 use crate::arrival::Nanos;
-use crate::decide::{Direction, Mode, Warp, is_off, warp};
+use crate::decide::{Direction, Mode, Warp, warp};
+use crate::stretch::Cut;
 
 /// How long play-out keeps a delay that a packet just needed, though it is above the target.
 const HOLD: Nanos = 500_000_000;
+
+/// Part of the best likeness of late that makes a cut good enough.
+const GOOD: f32 = 0.9;
+/// Likeness forgotten per second of searching.
+const FORGETTING: f32 = 0.5;
 
 /// Keeps the changes of speed within their limits.
 #[derive(Debug)]
 pub(super) struct Pace {
     faster: f32,
     slower: f32,
-    /// Samples that may be taken out or put in.
-    credit: f32,
-    most: f32,
-    off_since: Option<Instant>,
+    /// Samples taken out or put in that playing on has not made up for yet.
+    debt: f32,
+    /// The best likeness found of late: noise has none to wait for.
+    best: f32,
 }
 
 impl Pace {
-    pub(super) fn new(faster: f32, slower: f32, most: usize) -> Self {
-        let most = most as f32;
-        Self { faster, slower, credit: most, most, off_since: None }
+    pub(super) fn new(faster: f32, slower: f32) -> Self {
+        Self { faster, slower, debt: 0.0, best: 1.0 }
     }
 
-    fn lasting(&mut self, now: Instant, excess: Nanos) -> Nanos {
-        if !is_off(excess) {
-            self.off_since = None;
-            return 0;
-        }
-        now.nanos_since(*self.off_since.get_or_insert(now))
+    /// Whether a cut is good enough, which one as good as any of late is.
+    fn accepts(&mut self, likeness: f32, plan: &Warp, time: f32) -> bool {
+        self.best = likeness.max(self.best - FORGETTING * time);
+        plan.likeness.is_some_and(|least| likeness >= least.min(GOOD * self.best))
     }
 
-    /// Earns what playing `len` samples allows.
-    fn earn(&mut self, len: usize, plan: &Warp) {
+    /// Pays off what playing `len` samples allows; says whether there may be another cut.
+    fn allows(&mut self, len: usize, plan: &Warp) -> bool {
         let limit = if plan.direction == Direction::Faster { self.faster } else { self.slower };
-        self.credit = (self.credit + len as f32 * limit * plan.effort).min(self.most);
-    }
-
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the longest lag")]
-    fn credit(&self) -> usize {
-        self.credit.max(0.0) as usize
+        let payment = len as f32 * limit * plan.effort;
+        // What a cut comes too late by counts for the next.
+        self.debt = (self.debt - payment).max(-payment);
+        limit > 0.0 && self.debt <= 0.0
     }
 }
 
@@ -53,16 +56,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         if self.mode != Mode::Playing || len == 0 {
             return None;
         }
-        let (slack, target) = (self.slack(now, len), self.intake.target());
+        let (slack, target) = (self.slack(now, len, self.held.pending()), self.intake.target());
         // A stall seldom comes alone: what it cost is not given back at once.
         let goal = target.max(self.intake.arrival().peak(now, HOLD));
         let excess = if slack < target { slack - target } else { self.delay_at(now, self.heard_next()) - goal };
-        let lasting = self.pace.lasting(now, excess);
-        let plan = warp(excess, lasting).filter(|plan| plan.direction == Direction::Faster || slack < target)?;
-        self.pace.earn(len, &plan);
+        let plan = warp(excess).filter(|plan| plan.direction == Direction::Faster || slack < target)?;
+        let affordable = self.pace.allows(len, &plan);
         let jump = match plan.direction {
-            Direction::Faster => self.cut_out(now, len, goal, &plan)?,
-            Direction::Slower => self.repeat(now, len, &plan)?,
+            Direction::Faster => self.cut_out(now, len, goal, affordable, &plan)?,
+            Direction::Slower => self.repeat(now, len, target, affordable, &plan)?,
         };
         self.held.splice(jump, self.stretch.overlap());
         let samples = jump.unsigned_abs() as u64;
@@ -78,69 +80,79 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         })
     }
 
-    /// The delay with which the next packet will be needed, if pulls go on like this one.
+    /// The delay with which the next packets will be needed if `pending` samples are held and pulls go on like this one.
     ///
-    /// Packets are needed at pulls, so it is less than the delay by the samples that the pull before that leaves over:
+    /// It is less than the delay of what is heard, because a pull that lacks one sample needs all its packets:
     ///
     /// ```text
-    /// held     |--------------------|----| position: the next packet begins here
-    /// pulls    |----len---|---len---|----------|
-    ///                               ^ the next packet is needed
-    ///                               |----| left over
+    /// held    |------------------------| position
+    /// packets                          |--ptime-|--ptime-|--ptime-|
+    /// pulls   |---len---|---len---|---len---|
+    ///                             ^ now the two packets that reach into this pull are needed
     /// ```
-    fn slack(&self, now: Instant, len: usize) -> Nanos {
-        let whole = self.held.pending() - self.left_over(len);
-        self.delay_at(now + self.format.rate.duration_of(whole as u64), self.position)
+    fn slack(&self, now: Instant, len: usize, pending: usize) -> Nanos {
+        let left_over = pending % len;
+        let behind = (len - left_over - 1) / self.ptime * self.ptime;
+        let needed = now + self.format.rate.duration_of((pending - left_over) as u64);
+        self.delay_at(needed, self.position + behind as i64)
     }
 
-    fn left_over(&self, len: usize) -> usize {
-        self.held.pending() % len
-    }
-
-    fn cut_out(&mut self, now: Instant, len: usize, goal: Nanos, plan: &Warp) -> Option<isize> {
+    /// How many samples to take out.
+    fn cut_out(&mut self, now: Instant, len: usize, goal: Nanos, affordable: bool, plan: &Warp) -> Option<isize> {
         let overlap = self.stretch.overlap();
         self.decode_ahead(now, self.stretch.most() + len.max(overlap));
-        // What is left over can go for nothing; beyond it the next packet is needed a whole pull earlier.
-        let pulls = self.samples_in(self.slack(now, len).saturating_sub(goal)) / len;
-        let most = self.held.pending().checked_sub(len.max(overlap))?.min(self.stretch.most());
-        let most = match self.left_over(len) + pulls * len {
-            whole if whole > most => most - (most - self.left_over(len).min(most)) % len,
-            whole => whole,
-        };
-        if most < self.stretch.least() {
-            return None;
-        }
+        let pending = self.held.pending();
+        let most = pending.checked_sub(len.max(overlap))?.min(self.stretch.most());
+        let most = last_where(self.stretch.least()..=most, |jump| self.slack(now, len, pending - jump) >= goal)?;
         let (audio, at) = self.held.around();
         if self.level.is_quiet(audio.slice(at, most + overlap)) {
             return Some(most.cast_signed());
         }
-        let cut = self.stretch.find_later(audio, at, most.min(self.pace.credit()))?;
-        self.accept(cut.jump, cut.likeness, plan)
+        let cut = if affordable { self.stretch.find_later(audio, at, most)? } else { return None };
+        self.accept(len, cut, plan)
     }
 
-    fn repeat(&mut self, now: Instant, len: usize, plan: &Warp) -> Option<isize> {
+    /// How many samples to go back, as a negative number.
+    fn repeat(&mut self, now: Instant, len: usize, target: Nanos, affordable: bool, plan: &Warp) -> Option<isize> {
         let overlap = self.stretch.overlap();
         self.decode_ahead(now, overlap);
+        let pending = self.held.pending();
         let (audio, at) = self.held.around();
-        if self.held.pending() < overlap || at < self.stretch.most() {
+        if pending < overlap || at < self.stretch.most() {
             return None;
         }
-        let pulls = self.samples_in(plan.distance).div_ceil(len);
-        let quiet = (pulls * len - self.left_over(len)).clamp(self.stretch.least(), self.stretch.most());
+        let lags = self.stretch.least()..=self.stretch.most();
+        let short = last_where(lags, |jump| self.slack(now, len, pending + jump) < target);
+        let quiet = match short {
+            Some(short) => (short + 1).min(self.stretch.most()),
+            None => self.stretch.least(),
+        };
         if self.level.is_quiet(audio.slice(at - quiet, quiet + overlap)) {
             return Some(-quiet.cast_signed());
         }
-        let cut = self.stretch.find_earlier(audio, at, self.pace.credit())?;
-        self.accept(cut.jump, cut.likeness, plan)
+        let cut = if affordable { self.stretch.find_earlier(audio, at, usize::MAX)? } else { return None };
+        self.accept(len, cut, plan)
     }
 
-    fn accept(&mut self, jump: isize, likeness: f32, plan: &Warp) -> Option<isize> {
-        plan.likeness.filter(|least| likeness >= *least)?;
-        self.pace.credit -= jump.unsigned_abs() as f32;
-        Some(jump)
+    fn accept(&mut self, len: usize, cut: Cut, plan: &Warp) -> Option<isize> {
+        let time = len as f32 / self.format.rate.as_hz() as f32;
+        if !self.pace.accepts(cut.likeness, plan, time) {
+            return None;
+        }
+        self.pace.debt += cut.jump.unsigned_abs() as f32;
+        Some(cut.jump)
     }
+}
 
-    fn samples_in(&self, time: Nanos) -> usize {
-        usize::try_from(self.format.rate.ticks_in(super::duration(time))).unwrap_or(usize::MAX)
+/// The last of `jumps` that `holds`, which must hold for all before it.
+fn last_where(jumps: RangeInclusive<usize>, holds: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut from, mut to) = (*jumps.start(), *jumps.end());
+    if from > to || !holds(from) {
+        return None;
     }
+    while from < to {
+        let middle = from + (to - from).div_ceil(2);
+        if holds(middle) { from = middle } else { to = middle - 1 }
+    }
+    Some(from)
 }

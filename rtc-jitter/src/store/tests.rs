@@ -1,3 +1,7 @@
+use std::collections::BTreeSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
 use rtc_core::{PayloadType, RtpTime, SeqNum, Ssrc};
 
 use super::*;
@@ -79,4 +83,57 @@ fn clearing_starts_anew() {
     assert_eq!(store.clear(), 1);
     assert_eq!(store.place(10), Place::Free);
     assert!(matches!(store.head(), Head::Empty));
+}
+
+/// What to do with the store and its model.
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Put(u64),
+    Pop,
+    Pass,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![4 => (1_000..1_060u64).prop_map(Op::Put), 2 => Just(Op::Pop), 1 => Just(Op::Pass)]
+}
+
+proptest! {
+    #[test]
+    fn equals_a_sorted_map_without_limits(ops in vec(op(), 0..200)) {
+        // As many slots as numbers, so that none has to go.
+        let mut store = Store::new(100);
+        let (mut waiting, mut released, mut next) = (BTreeSet::new(), BTreeSet::new(), None::<u64>);
+        for op in ops {
+            match op {
+                Op::Put(seq) => {
+                    let place = if waiting.contains(&seq) || released.contains(&seq) {
+                        Place::Taken
+                    } else if next.is_some_and(|next| seq < next) {
+                        Place::Passed
+                    } else {
+                        Place::Free
+                    };
+                    prop_assert_eq!(store.place(seq), place);
+                    if place == Place::Free {
+                        prop_assert_eq!(store.put(entry(seq)), 0);
+                        waiting.insert(seq);
+                    }
+                }
+                Op::Pop => {
+                    let first = waiting.pop_first();
+                    prop_assert_eq!(store.pop().map(|(entry, _)| entry.seq), first);
+                    released.extend(first);
+                    next = first.map(|first| first + 1).or(next);
+                }
+                Op::Pass => {
+                    store.pass();
+                    if let (Some(number), Some(first)) = (next, waiting.first()) {
+                        next = Some(if number < *first { number + 1 } else { number });
+                    }
+                }
+            }
+            prop_assert_eq!(store.len(), waiting.len());
+            prop_assert_eq!(store.head().entry().map(|entry| entry.seq), waiting.first().copied());
+        }
+    }
 }

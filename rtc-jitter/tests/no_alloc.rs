@@ -1,0 +1,132 @@
+//! Nothing is allocated once a buffer is made.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![expect(unsafe_code, reason = "an allocator that counts has to be an allocator")]
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use core::time::Duration;
+use std::alloc::System;
+
+use rtc_core::audio::AudioMut;
+use rtc_core::codec::AudioFormat;
+use rtc_core::jitter::{JitterBuffer, Playout};
+use rtc_core::testkit::naive::{Coding, PcmDecoder, PcmEncoder};
+use rtc_core::testkit::rng::Rng;
+use rtc_core::testkit::signal::{Speech, Talker, TalkerConfig};
+use rtc_core::time::Instant;
+use rtc_core::{Frequency, RtpPacket, Ssrc};
+use rtc_jitter::{AudioJitterBuffer, AudioPlayout, JitterConfig, PlayoutConfig, PulledKind};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on unchanged to the system allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: as promised by the caller.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations on this thread while `work` runs.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+/// A minute of talk in stereo, 5 % lost, up to 80 ms late, with a stall of a second and a change of source.
+fn arrivals() -> Vec<(Instant, RtpPacket)> {
+    let format = AudioFormat { rate: Frequency::KHZ_48, channels: 2 };
+    let encoder = PcmEncoder::new(Coding::L16, format).unwrap();
+    let voice = Speech::new(format.rate, 1).take(60 * 48_000);
+    let mut rng = Rng::new(1);
+    let mut arrivals = Vec::new();
+    for (sent, mut packet) in Talker::new(TalkerConfig::default(), encoder, voice).unwrap() {
+        let stall = if (20_000..21_000).contains(&sent.as_millis()) { 21_000 - sent.as_millis() } else { 0 };
+        let late = Duration::from_micros(rng.below(80_000)) + Duration::from_millis(stall);
+        if sent.as_millis() > 40_000 {
+            packet.rewrite(|header| header.set_ssrc(Ssrc(99)));
+        }
+        if !rng.bool(0.05) {
+            arrivals.push((sent + late, packet));
+        }
+    }
+    arrivals.sort_by_key(|(arrival, _)| *arrival);
+    arrivals
+}
+
+#[test]
+fn counting_counts() {
+    assert_eq!(allocations(|| drop(vec![0_u8; 100])), 1);
+}
+
+#[test]
+fn playing_allocates_nothing() {
+    let arrivals = arrivals();
+    let format = AudioFormat { rate: Frequency::KHZ_48, channels: 2 };
+    let decoder = PcmDecoder::new(Coding::L16, format).unwrap();
+    let mut playout = AudioPlayout::new(PlayoutConfig::default(), decoder).unwrap();
+    let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
+    let mut heard = [0; 6];
+    let mut arrivals = arrivals.into_iter().peekable();
+    let allocated = allocations(|| {
+        for pull in 0..6_000 {
+            let now = Instant::from_millis(10 * pull);
+            while let Some((arrival, packet)) = arrivals.next_if(|(arrival, _)| *arrival <= now) {
+                playout.insert(arrival, packet);
+            }
+            let pulled = playout.pull(now, AudioMut::stereo(&mut left, &mut right, format.rate).unwrap());
+            heard[pulled.kind as usize] += 1;
+        }
+    });
+    assert_eq!(allocated, 0);
+    for kind in [PulledKind::Silence, PulledKind::Normal, PulledKind::Accelerated, PulledKind::Concealed] {
+        assert!(heard[kind as usize] > 0, "no {kind:?}: {heard:?}");
+    }
+    assert_eq!(playout.stats().packets.restarts, 1);
+}
+
+#[test]
+fn buffering_packets_allocates_nothing() {
+    let arrivals = arrivals();
+    let mut buffer = AudioJitterBuffer::new(JitterConfig::default()).unwrap();
+    let mut arrivals = arrivals.into_iter().peekable();
+    let mut played = 0;
+    let allocated = allocations(|| {
+        for tick in 0..61_000 {
+            let now = Instant::from_millis(tick);
+            while let Some((arrival, packet)) = arrivals.next_if(|(arrival, _)| *arrival <= now) {
+                buffer.insert(arrival, packet);
+            }
+            loop {
+                match buffer.poll(now) {
+                    Playout::Ready(_) => played += 1,
+                    Playout::Empty => break,
+                    _ => {}
+                }
+            }
+        }
+    });
+    assert_eq!(allocated, 0);
+    assert!(played > 2_700, "{played}");
+}

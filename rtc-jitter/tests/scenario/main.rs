@@ -1,0 +1,8 @@
+//! Whole calls over emulated networks, in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod behaviour;
+mod quality;
+mod sim;
+mod table;

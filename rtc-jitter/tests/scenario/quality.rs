@@ -1,0 +1,170 @@
+//! What time stretching does to the sound.
+
+use core::time::Duration;
+
+use rtc_core::audio::{AudioMut, AudioRef};
+use rtc_core::codec::{AudioEncoder, AudioFormat};
+use rtc_core::testkit::naive::{Coding, PcmDecoder, PcmEncoder};
+use rtc_core::testkit::signal::{Sine, Speech};
+use rtc_core::time::Instant;
+use rtc_core::{Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_jitter::{AudioPlayout, PlayoutConfig, PulledKind};
+
+const RATE: Frequency = Frequency::KHZ_48;
+const PACKET: usize = 960;
+const PULL: usize = 480;
+
+/// What is heard of `planes` while the delay is raised by 500 ms after 3 s and lowered again after 8 s, and how each 10 ms of it
+/// came about.
+fn stretched(planes: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<PulledKind>) {
+    let format = AudioFormat { rate: RATE, channels: planes.len() };
+    let mut encoder = PcmEncoder::new(Coding::L16, format).unwrap();
+    let mut playout =
+        AudioPlayout::new(PlayoutConfig::default(), PcmDecoder::new(Coding::L16, format).unwrap()).unwrap();
+    let mut heard = vec![Vec::new(); planes.len()];
+    let mut kinds = Vec::new();
+    let mut payload = vec![0; PACKET * 2 * planes.len()];
+    for pull in 0..planes[0].len() / PULL {
+        let now = Instant::from_millis(pull as u64 * 10);
+        if pull % 2 == 0 {
+            let n = pull / 2;
+            let part = |plane: usize| &planes[plane][n * PACKET..(n + 1) * PACKET];
+            let frame = match planes.len() {
+                1 => AudioRef::mono(part(0), RATE),
+                _ => AudioRef::stereo(part(0), part(1), RATE).unwrap(),
+            };
+            encoder.encode(frame, &mut payload).unwrap();
+            let (seq, time) = (SeqNum(u16::try_from(n).unwrap()), RtpTime(u32::try_from(n * PACKET).unwrap()));
+            let packet = RtpPacket::builder(PayloadType::new(96), seq, time, Ssrc(1)).build(&payload).unwrap();
+            playout.insert(now, packet);
+        }
+        match pull {
+            300 => playout.set_min_delay(Duration::from_millis(500)),
+            800 => playout.set_min_delay(Duration::ZERO),
+            _ => {}
+        }
+        let (mut left, mut right) = ([0.0; PULL], [0.0; PULL]);
+        let out = match planes.len() {
+            1 => AudioMut::mono(&mut left, RATE),
+            _ => AudioMut::stereo(&mut left, &mut right, RATE).unwrap(),
+        };
+        kinds.push(playout.pull(now, out).kind);
+        for (all, plane) in heard.iter_mut().zip([left, right]) {
+            all.extend(plane);
+        }
+    }
+    let stats = playout.stats();
+    let moved = |samples: u64| samples as f64 / 48.0;
+    assert!(moved(stats.inserted_samples_for_deceleration) > 450.0, "slowed down");
+    assert!(moved(stats.removed_samples_for_acceleration) > 450.0, "sped up");
+    assert_eq!(stats.concealed_samples, 0);
+    (heard, kinds)
+}
+
+fn sine(hertz: f64) -> Vec<f32> {
+    Sine::new(RATE, hertz, 0.5).take(13 * 48_000).collect()
+}
+
+/// Frequency by the rising zero crossings, interpolated.
+fn pitch(samples: &[f32]) -> f64 {
+    let crossings: Vec<f64> = samples
+        .windows(2)
+        .enumerate()
+        .filter(|(_, pair)| pair[0] < 0.0 && pair[1] >= 0.0)
+        .map(|(index, pair)| index as f64 + f64::from(pair[0] / (pair[0] - pair[1])))
+        .collect();
+    let periods = (crossings.len() - 1) as f64;
+    periods * 48_000.0 / (crossings[crossings.len() - 1] - crossings[0])
+}
+
+/// The parts that were played slower, and faster.
+fn parts(heard: &[f32]) -> [&[f32]; 2] {
+    [&heard[3 * 48_000..5 * 48_000], &heard[9 * 48_000..10 * 48_000]]
+}
+
+fn largest_step(samples: &[f32]) -> f32 {
+    samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn pitch_stays_within_a_hundredth() {
+    for hertz in [80.0, 123.0, 220.0, 440.0, 1_234.5, 3_400.0] {
+        let (heard, kinds) = stretched(&[sine(hertz)]);
+        assert!(kinds.contains(&PulledKind::Stretched) && kinds.contains(&PulledKind::Accelerated));
+        for part in parts(&heard[0]) {
+            let pitch = pitch(part);
+            assert!((pitch / hertz - 1.0).abs() < 0.01, "{hertz} Hz became {pitch} Hz");
+        }
+    }
+}
+
+#[test]
+fn a_tone_stays_a_tone() {
+    let (heard, _) = stretched(&[sine(220.0)]);
+    for part in parts(&heard[0]) {
+        // Each 10 ms against the sine of that frequency that fits it best.
+        for frame in part.chunks_exact(PULL) {
+            let turn = core::f64::consts::TAU * 220.0 / 48_000.0;
+            let wave = |n: usize| (n as f64 * turn).sin_cos();
+            let energy: f64 = frame.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+            let (mut a, mut b, mut ss, mut cc, mut sc) = (0.0, 0.0, 0.0, 0.0, 0.0);
+            for (n, sample) in frame.iter().enumerate() {
+                let (sin, cos) = wave(n);
+                (a, b) = (a + sin * f64::from(*sample), b + cos * f64::from(*sample));
+                (ss, cc, sc) = (ss + sin * sin, cc + cos * cos, sc + sin * cos);
+            }
+            let explained = (a * a * cc - 2.0 * a * b * sc + b * b * ss) / (ss * cc - sc * sc);
+            let snr = 10.0 * (explained / (energy - explained).max(1e-12)).log10();
+            assert!(snr > 25.0, "{snr} dB");
+        }
+    }
+}
+
+#[test]
+fn channels_stay_in_phase() {
+    let left: Vec<f32> = Speech::new(RATE, 3).take(13 * 48_000).collect();
+    let right: Vec<f32> = left.iter().map(|sample| -0.5 * sample).collect();
+    let (heard, kinds) = stretched(&[left, right]);
+    assert!(kinds.contains(&PulledKind::Stretched) && kinds.contains(&PulledKind::Accelerated));
+    for (left, right) in heard[0].iter().zip(&heard[1]) {
+        // 16-bit samples round each channel by half a step.
+        assert!((right + 0.5 * left).abs() < 3e-5, "{left} {right}");
+    }
+}
+
+#[test]
+fn channels_that_have_nothing_in_common_are_cut_together() {
+    let left: Vec<f32> = Speech::new(RATE, 3).take(13 * 48_000).collect();
+    let right: Vec<f32> = Speech::new(RATE, 4).take(13 * 48_000).collect();
+    let (heard, kinds) = stretched(&[left.clone(), right.clone()]);
+    // Where 10 ms were untouched, they come from the same place of both.
+    let mut compared = 0;
+    let mut place = 0;
+    for (index, _) in kinds.iter().enumerate().filter(|(_, kind)| **kind == PulledKind::Normal) {
+        let frame = |plane: usize| &heard[plane][index * PULL + 200..index * PULL + 248];
+        if frame(0).iter().all(|sample| sample.abs() < 0.01) {
+            continue;
+        }
+        let matches = |place: usize, plane: &[f32], frame: &[f32]| {
+            plane.get(place..place + 48).is_some_and(|part| part.iter().zip(frame).all(|(a, b)| (a - b).abs() < 4e-5))
+        };
+        let found = (place..left.len()).find(|place| matches(*place, &left, frame(0)));
+        if let Some(found) = found {
+            assert!(matches(found, &right, frame(1)), "{index}");
+            (place, compared) = (found.saturating_sub(960), compared + 1);
+        }
+    }
+    assert!(compared > 300, "{compared}");
+}
+
+#[test]
+fn there_are_no_clicks() {
+    for seed in 0..4 {
+        let voice: Vec<f32> = Speech::new(RATE, seed).take(13 * 48_000).collect();
+        let (heard, _) = stretched(core::slice::from_ref(&voice));
+        let (before, after) = (largest_step(&voice), largest_step(&heard[0]));
+        assert!(after <= before * 1.05, "seed {seed}: {after} after {before}");
+    }
+    let (heard, _) = stretched(&[sine(220.0)]);
+    assert!(largest_step(&heard[0]) <= largest_step(&sine(220.0)) * 1.1);
+}
