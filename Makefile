@@ -3,8 +3,10 @@
 CARGO ?= cargo
 # Features with more than the default set, tested together; each alone is checked by `make features`.
 ALL := --workspace --all-features
+# What `score` measures.
+MECHANISMS := bwe fec transport
 
-.PHONY: demo test setup lint features docs bench bench-smoke clean
+.PHONY: demo test setup lint features docs bench bench-smoke peers peers-test score clean
 
 ## demo: a voice call through a network that loses 30 % of its packets; see out/call/report.html
 demo: setup
@@ -38,6 +40,24 @@ bench: setup
 ## bench-smoke: every bench runs once
 bench-smoke: setup
 	$(CARGO) bench -p rtc-benches -- --test
+
+## peers: install the system packages that `score` measures against, or say which
+peers:
+	@sh .ci/peers
+
+## score: quality and cost of our crates beside all peers, mechanism by mechanism; pages go to out/score
+score: setup peers
+	@mkdir -p out/score
+	$(CARGO) build --release -p rtc-benches --features peers-rust,peers-system
+	@for mechanism in $(MECHANISMS); do \
+		$(CARGO) run --release --quiet -p rtc-benches --features peers-rust,peers-system --bin score -- \
+			$$mechanism --html out/score/$$mechanism.html || exit 1; \
+	done
+
+## peers-test: tests of the peers themselves, and of what only they use
+peers-test: setup peers
+	$(CARGO) test --manifest-path peers/Cargo.toml
+	$(CARGO) test -p rtc-benches --features peers-system
 
 clean:
 	$(CARGO) clean

@@ -10,6 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 mod bwe;
 mod cost;
+mod fec;
+mod interop;
 mod memory;
 mod peers;
 mod report;
@@ -105,8 +107,9 @@ impl Mechanism {
     fn runner(self) -> Option<Runner> {
         match self {
             Self::Bwe => Some(bwe::run),
+            Self::Fec => Some(fec::run),
             Self::Transport => Some(transport::run),
-            Self::Jitter | Self::Fec | Self::Audio3a | Self::Mixer | Self::Svc => None,
+            Self::Jitter | Self::Audio3a | Self::Mixer | Self::Svc => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The peers, by mechanism. Each is a thin adapter to the interfaces of [`subject`](crate::subject); those whose feature is
 //! off, or that cannot be had for another reason, are listed with that reason.
 
+use crate::interop::Crossing;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
@@ -26,6 +27,11 @@ pub(crate) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 /// Codes over a stream of packets.
 pub(crate) fn repairs() -> Vec<Subject<MakeRepair>> {
     joined(rust::repairs(), system::repairs())
+}
+
+/// Encoders and decoders of ours that meet those of another, whose version this is; or why there are none.
+pub(crate) fn crossings() -> Result<(String, &'static [Crossing]), String> {
+    system::crossings()
 }
 
 /// Packet types.

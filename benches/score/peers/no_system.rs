@@ -1,5 +1,6 @@
 //! What feature `peers-system` would bring.
 
+use crate::interop::Crossing;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -16,6 +17,10 @@ pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     absent(["libwebrtc ULPFEC"])
+}
+
+pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
+    Err("built without feature peers-system".into())
 }
 
 fn absent<M, const N: usize>(names: [&str; N]) -> Vec<Subject<M>> {

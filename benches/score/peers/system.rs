@@ -1,7 +1,9 @@
 //! Peers from system packages.
 
+use crate::interop::Crossing;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
+mod gstreamer;
 mod webrtc;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -18,4 +20,8 @@ pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     webrtc::repairs()
+}
+
+pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
+    gstreamer::version().map(|version| (version, gstreamer::CROSSINGS.as_slice()))
 }
