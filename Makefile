@@ -1,8 +1,9 @@
 # Two commands for a stranger: `make demo` and `make test`. Each installs what is missing first.
 
 CARGO ?= cargo
-# Features with more than the default set, tested together; each alone is checked by `make features`.
-ALL := --workspace --all-features
+# Features with more than the default set, tested together; each alone is checked by `make features`. The peers of rtc-benches
+# are not among them: they need system packages.
+ALL := --workspace --exclude rtc-benches --all-features
 # What `score` measures.
 MECHANISMS := bwe fec transport
 
@@ -15,6 +16,7 @@ demo: setup
 ## test: every test of the workspace
 test: setup
 	$(CARGO) test $(ALL)
+	$(CARGO) test -p rtc-benches
 
 ## setup: install cmake (for the bundled libopus) where it is missing
 setup:
@@ -24,6 +26,7 @@ setup:
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(ALL) --all-targets -- -D warnings
+	$(CARGO) clippy -p rtc-benches --all-targets -- -D warnings
 
 ## features: every library crate builds alone, bare and with each feature
 features: setup
@@ -32,6 +35,7 @@ features: setup
 ## docs: rustdoc without a warning
 docs: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(ALL) --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -p rtc-benches --no-deps
 
 ## bench: criterion benches
 bench: setup
@@ -54,10 +58,11 @@ score: setup peers
 			$$mechanism --html out/score/$$mechanism.html || exit 1; \
 	done
 
-## peers-test: tests of the peers themselves, and of what only they use
+## peers-test: tests and lints of the peers themselves, and of what only they use
 peers-test: setup peers
-	$(CARGO) test --manifest-path peers/Cargo.toml
-	$(CARGO) test -p rtc-benches --features peers-system
+	cd peers && $(CARGO) test && $(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) test -p rtc-benches --all-features
+	$(CARGO) clippy -p rtc-benches --all-features --all-targets -- -D warnings
 
 clean:
 	$(CARGO) clean
