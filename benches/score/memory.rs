@@ -1,9 +1,18 @@
-//! Heap memory by the count, of everything Rust in this process.
+//! Heap memory by the count, of everything Rust or C++ in this process.
 
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait; all work is passed on to the system's allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::peers;
+
+/// What is in use, and was ever asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Heap {
+    pub(crate) allocations: usize,
+    pub(crate) live: usize,
+}
 
 /// The system's allocator, counted.
 pub(crate) struct Counting;
@@ -13,12 +22,12 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Allocations since the process began: new ones, and old ones made to grow.
 pub(crate) fn allocations() -> usize {
-    ALLOCATIONS.load(Relaxed)
+    ALLOCATIONS.load(Relaxed) + peers::heap().allocations
 }
 
 /// Bytes allocated and not given back.
 pub(crate) fn live() -> usize {
-    LIVE.load(Relaxed)
+    LIVE.load(Relaxed) + peers::heap().live
 }
 
 // SAFETY: every call is passed on unchanged to `System`, which keeps the contract; counting touches nothing but atomics.

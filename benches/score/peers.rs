@@ -2,6 +2,7 @@
 //! off, or that cannot be had for another reason, are listed with that reason.
 
 use crate::interop::Crossing;
+use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
@@ -32,6 +33,11 @@ pub(crate) fn repairs() -> Vec<Subject<MakeRepair>> {
 /// Encoders and decoders of ours that meet those of another, whose version this is; or why there are none.
 pub(crate) fn crossings() -> Result<(String, &'static [Crossing]), String> {
     system::crossings()
+}
+
+/// The heap of peers that have one of their own, and count it.
+pub(crate) fn heap() -> Heap {
+    system::heap()
 }
 
 /// Packet types.

@@ -14,7 +14,7 @@ pub(crate) struct Subject<M> {
     pub(crate) name: String,
     /// Makes one, or says why it cannot be had.
     pub(crate) maker: Result<M, String>,
-    /// Whether its memory is counted: memory of C and C++ libraries is not.
+    /// Whether its memory is counted: what C libraries take from `malloc` is not.
     pub(crate) counted: bool,
 }
 
@@ -24,12 +24,12 @@ impl<M> Subject<M> {
         Self { name: "ours".into(), maker: Ok(maker), counted: true }
     }
 
-    /// A peer written in Rust.
+    /// A peer written in Rust or C++.
     pub(crate) fn peer(name: &str, version: &str, maker: M) -> Self {
         Self { name: format!("{name} {version}"), maker: Ok(maker), counted: true }
     }
 
-    /// A peer that calls a C or C++ library.
+    /// A peer that calls a C library.
     pub(crate) fn foreign(name: &str, version: &str, maker: M) -> Self {
         Self { counted: false, ..Self::peer(name, version, maker) }
     }

@@ -1,6 +1,7 @@
 //! What feature `peers-system` would bring.
 
 use crate::interop::Crossing;
+use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -21,6 +22,10 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
 
 pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
     Err("built without feature peers-system".into())
+}
+
+pub(super) fn heap() -> Heap {
+    Heap::default()
 }
 
 fn absent<M, const N: usize>(names: [&str; N]) -> Vec<Subject<M>> {

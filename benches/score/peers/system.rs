@@ -1,6 +1,7 @@
 //! Peers from system packages.
 
 use crate::interop::Crossing;
+use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
 mod gstreamer;
@@ -24,4 +25,8 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
 
 pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
     gstreamer::version().map(|version| (version, gstreamer::CROSSINGS.as_slice()))
+}
+
+pub(super) fn heap() -> Heap {
+    webrtc::heap()
 }

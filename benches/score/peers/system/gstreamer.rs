@@ -62,7 +62,7 @@ pub(super) static CROSSINGS: [Crossing; 7] = [
 fn ulpfec_to_peer(in_red: bool) -> Result<Crossed, String> {
     let mut config = UlpfecEncoderConfig::default();
     config.payload_type = FEC;
-    config.protection = Protection { media: PICTURE, repair: 2 };
+    config.protection = Protection::even(PICTURE, 2).map_err(text)?;
     let mut encoder = UlpfecEncoder::new(config).map_err(text)?;
     let (mut stream, mut sent, mut pool, mut seq) = (Vec::new(), Vec::new(), BytesMut::new(), SeqNum(65_400));
     // Without RED too, their decoder finds repair packets in the numbers of the media.

@@ -3,21 +3,28 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use peer_webrtc::{GoogCc, GoogCcLimits, GoogCcTrials, Masks, NetEq, NetEqConfig, Ulpfec, VERSION};
+use peer_webrtc::{GoogCc, GoogCcLimits, GoogCcTrials, HeapUse, Masks, NetEq, NetEqConfig, Ulpfec, VERSION};
 use rtc_core::bwe::BandwidthEstimator;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
 use rtc_core::{Malformed, PayloadType, RtpPacket, RtpTime, Ssrc};
 
+use crate::memory::Heap;
 use crate::subject::{
     BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, PLAYER_RATE, Player, Subject,
 };
 
+pub(super) fn heap() -> Heap {
+    let HeapUse { allocations, live } = HeapUse::now();
+    let count = |value| usize::try_from(value).unwrap_or(usize::MAX);
+    Heap { allocations: count(allocations), live: count(live) }
+}
+
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
     let with = |trials| -> MakeEstimator { Box::new(move |limits| estimator(limits, trials)) };
     vec![
-        Subject::foreign("libwebrtc goog_cc v1", VERSION, with(GoogCcTrials::V1)),
-        Subject::foreign("libwebrtc goog_cc v2", VERSION, with(GoogCcTrials::V2)),
+        Subject::peer("libwebrtc goog_cc v1", VERSION, with(GoogCcTrials::V1)),
+        Subject::peer("libwebrtc goog_cc v2", VERSION, with(GoogCcTrials::V2)),
     ]
 }
 
@@ -29,8 +36,8 @@ fn estimator(limits: Limits, trials: GoogCcTrials) -> Box<dyn BandwidthEstimator
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
     let with = |stable_playout| -> MakePlayer { Box::new(move || Box::new(NetEqPlayer::new(stable_playout))) };
     vec![
-        Subject::foreign("libwebrtc NetEq", VERSION, with(false)),
-        Subject::foreign("libwebrtc NetEq stable", VERSION, with(true)),
+        Subject::peer("libwebrtc NetEq", VERSION, with(false)),
+        Subject::peer("libwebrtc NetEq stable", VERSION, with(true)),
     ]
 }
 
@@ -74,7 +81,7 @@ pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
         let possible = source <= Ulpfec::MAX_BLOCK && repair <= source;
         possible.then(|| Box::new(Block(Ulpfec::new(SSRC))) as Box<dyn BlockCode>)
     });
-    vec![Subject::foreign("libwebrtc ULPFEC", VERSION, make)]
+    vec![Subject::peer("libwebrtc ULPFEC", VERSION, make)]
 }
 
 /// Its coders know packets of another stream only by the sequence number, so any will do.
@@ -110,7 +117,7 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
         let sender = Sender { fec: Ulpfec::new(SSRC), rate, credit: 0.0, block: Vec::new(), due: VecDeque::new() };
         (Box::new(sender), Box::new(Receiver(Ulpfec::new(SSRC))))
     });
-    vec![Subject::foreign("libwebrtc ULPFEC", VERSION, make)]
+    vec![Subject::peer("libwebrtc ULPFEC", VERSION, make)]
 }
 
 /// Packets protected together: a video frame of 1 Mb/s at 10 frames per second.
