@@ -136,7 +136,7 @@ fn value(figure: Figure, scenario: &Scenario, run: &Run) -> Result<f64, ConfigEr
         Figure::QueueP50 => queue_percentiles(run)[0],
         Figure::QueueP95 => queue_percentiles(run)[1],
         Figure::QueueP99 => queue_percentiles(run)[2],
-        Figure::Loss => 100.0 * (1.0 - run.delivered.len() as f64 / run.sent.len().max(1) as f64),
+        Figure::Loss => 100.0 * run.lost as f64 / run.sent.len().max(1) as f64,
         Figure::Padding => 100.0 * (1.0 - media(&run.sent) as f64 / all(&run.sent).max(1) as f64),
         Figure::Fairness => fairness(scenario, run),
         Figure::Reach => reach(scenario, run).unwrap_or(f64::NAN),

@@ -22,6 +22,9 @@ pub(crate) struct Report {
     /// Version by name of all subjects, or why one could not be had.
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) rows: Vec<Row>,
+    /// Whether the table has a line per scenario and subject in place of a block per scenario.
+    #[serde(skip)]
+    pub(crate) is_compact: bool,
     /// Curves for the page.
     #[serde(skip)]
     pub(crate) charts: Vec<rtc_examples::chart::Chart>,
@@ -70,7 +73,7 @@ pub(crate) struct Setting {
 impl Report {
     pub(crate) fn new(mechanism: &'static str) -> Self {
         let versions = [("ours".to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into();
-        Self { mechanism, machine: Machine::this(), versions, rows: Vec::new(), charts: Vec::new() }
+        Self { mechanism, machine: Machine::this(), versions, rows: Vec::new(), is_compact: false, charts: Vec::new() }
     }
 
     /// Takes note of a subject, and gives its maker if it can be had.
@@ -87,6 +90,11 @@ impl Report {
                 None
             }
         }
+    }
+
+    /// Takes note of why a subject has no figure somewhere.
+    pub(crate) fn note(&mut self, subject: &str, why: &str) {
+        self.versions.insert(format!("{subject}, {why}"), "not available".into());
     }
 
     /// Adds a figure.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rtc_core::bwe::{BandwidthEstimator, Ecn};
-use rtc_core::testkit::netem::{Jitter, Link, Loss, Netem, NetemConfig, QueueLimit};
+use rtc_core::testkit::netem::{Jitter, Link, Loss, Netem, NetemConfig, QueueLimit, Sent};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::testkit::trace::RateSchedule;
 use rtc_core::time::{Instant, earliest};
@@ -27,6 +27,8 @@ pub(super) const SAMPLE: Duration = Duration::from_millis(100);
 pub(super) struct Run {
     pub(super) sent: Vec<Packet>,
     pub(super) delivered: Vec<Packet>,
+    /// Media packets the path did not take.
+    pub(super) lost: u64,
     pub(super) tcp_delivered: Vec<(Instant, u64)>,
     /// Of all forward flows that are on, together, each [`SAMPLE`].
     pub(super) targets: Vec<f64>,
@@ -231,7 +233,9 @@ impl Path {
             if ahead == 0 {
                 self.run.sent.push(Packet { flow: number, at: now, bytes, is_padding, queued: Duration::ZERO });
             }
-            self.links[ahead].send(now, DataSize::from_bytes(bytes), Ecn::NotEct, Parcel::Media(number, packet));
+            let parcel = Parcel::Media(number, packet);
+            let fate = self.links[ahead].send(now, DataSize::from_bytes(bytes), Ecn::NotEct, parcel);
+            self.run.lost += u64::from(ahead == 0 && fate != Sent::Queued);
         }
     }
 }

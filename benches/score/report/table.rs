@@ -3,15 +3,69 @@ use super::{Report, Row};
 /// The report as a table for the terminal: a block per scenario, a line per subject, a column per metric.
 pub(crate) fn to_table(report: &Report) -> String {
     let mut text = String::new();
+    if report.is_compact {
+        for (metrics, blocks) in alike(&report.rows) {
+            text.push('\n');
+            text += &layout(&lines(&metrics, &blocks));
+        }
+        return text + &footer(report);
+    }
     for block in report.rows.chunk_by(|a, b| a.scenario == b.scenario) {
         text += &format!("\n{}: {} (median of {} seeds)\n", block[0].scenario, block[0].input, block[0].seeds);
         text += &layout(&cells(block));
     }
-    text += &format!("\n{}, {} cores, {}\n", report.machine.cpu, report.machine.cores, report.machine.os);
+    text + &footer(report)
+}
+
+fn footer(report: &Report) -> String {
+    let mut text = format!("\n{}, {} cores, {}\n", report.machine.cpu, report.machine.cores, report.machine.os);
     for (name, version) in &report.versions {
         text += &format!("  {name}: {version}\n");
     }
     text
+}
+
+type MetricName<'a> = (&'a str, &'a str);
+
+/// Scenarios with the same metrics, one after the other, together.
+fn alike(rows: &[Row]) -> Vec<(Vec<MetricName<'_>>, Vec<&[Row]>)> {
+    let mut groups: Vec<(Vec<MetricName<'_>>, Vec<&[Row]>)> = Vec::new();
+    for block in rows.chunk_by(|a, b| a.scenario == b.scenario) {
+        let mut metrics: Vec<MetricName<'_>> = Vec::new();
+        for row in block {
+            if !metrics.contains(&(row.metric, row.unit)) {
+                metrics.push((row.metric, row.unit));
+            }
+        }
+        match groups.last_mut() {
+            Some((columns, blocks)) if metrics.iter().all(|metric| columns.contains(metric)) => blocks.push(block),
+            _ => groups.push((metrics, vec![block])),
+        }
+    }
+    groups
+}
+
+/// Head line, and a line per scenario and subject.
+fn lines(metrics: &[MetricName<'_>], blocks: &[&[Row]]) -> Vec<Vec<String>> {
+    let head = metrics.iter().map(|(metric, unit)| format!("{metric} [{unit}]"));
+    let mut lines = vec![["scenario", "subject"].map(String::from).into_iter().chain(head).collect::<Vec<_>>()];
+    for block in blocks {
+        let mut subjects: Vec<&str> = block.iter().map(|row| row.subject.as_str()).collect();
+        subjects.dedup();
+        for (index, subject) in subjects.iter().enumerate() {
+            let scenario = if index == 0 { block[0].scenario.clone() } else { String::new() };
+            let value = |metric: &MetricName<'_>| {
+                let found = block.iter().find(|row| row.subject == *subject && (row.metric, row.unit) == *metric);
+                found.map_or_else(String::new, |row| cell(row) + &target(row))
+            };
+            lines.push([scenario, (*subject).to_owned()].into_iter().chain(metrics.iter().map(value)).collect());
+        }
+    }
+    lines
+}
+
+fn target(row: &Row) -> String {
+    row.target.map_or_else(String::new, |target| format!(" ({target})"))
 }
 
 /// Head line, a line per subject, and one with the targets.
