@@ -110,8 +110,7 @@ struct Ulpfec {
 impl Ulpfec {
     fn new(source: usize, repair: usize) -> Result<Self, ConfigError> {
         let mut config = UlpfecEncoderConfig::default();
-        config.protection = Protection { media: source, repair };
-        config.pattern = Pattern::Crossed;
+        config.protection = Protection::even(source, repair)?.with_pattern(Pattern::Crossed);
         config.payload_type = PayloadType::new(127);
         Ok(Self { protection: config.protection, encoder: UlpfecEncoder::new(config)?, repair: Vec::new() })
     }
@@ -119,7 +118,7 @@ impl Ulpfec {
 
 impl BlockCode for Ulpfec {
     fn encode(&mut self, source: &[RtpPacket], repair: usize) {
-        debug_assert_eq!((source.len(), repair), (self.protection.media, self.protection.repair));
+        debug_assert_eq!((source.len(), repair), (self.protection.media(), self.protection.repair()));
         self.repair.clear();
         // The same numbers again are duplicates within a group; a flush ends it.
         self.encoder.flush();

@@ -17,7 +17,7 @@ use super::scenarios::{DEADLINE_MS, Method};
 pub(super) const MEDIA: PayloadType = PayloadType::new(96);
 const RETRANSMISSION: PayloadType = PayloadType::new(97);
 /// Packets of media in a group.
-const GROUP: f64 = 10.0;
+const GROUP: usize = 10;
 
 /// A method at work, both ends of it.
 pub(super) trait Recovery {
@@ -63,8 +63,8 @@ pub(super) fn ours(method: Method, round_trip: Duration) -> Result<Box<dyn Recov
 fn ulpfec(rate: f64) -> Result<(UlpfecEncoder, UlpfecDecoder), ConfigError> {
     let mut config = UlpfecEncoderConfig::default();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few packets")]
-    let repair = (rate * GROUP).round() as usize;
-    config.protection = Protection { media: 10, repair };
+    let repair = (rate * GROUP as f64).round() as usize;
+    config.protection = Protection::even(GROUP, repair)?;
     Ok((UlpfecEncoder::new(config)?, UlpfecDecoder::new(UlpfecDecoderConfig::default())?))
 }
 
