@@ -1,6 +1,6 @@
 //! Line charts as SVG: self-contained, readable in light and dark, small.
 
-use std::fmt::Write;
+use core::fmt::Write;
 
 /// One line or area of a chart: values over time, `None` where there is nothing to show.
 #[derive(Debug, Clone)]

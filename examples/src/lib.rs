@@ -1,10 +1,27 @@
 #![forbid(unsafe_code)]
-//! Compositions of the rtc crates that people copy.
+//! Compositions of the rtc crates that people copy: the two-party voice call.
+//!
+//! [`voice`] is the composition itself, sans-IO like the crates it is made of. [`simulate`] runs two of its endpoints in
+//! virtual time, [`live`] one over a UDP socket.
 
 pub mod chart;
+pub mod cli;
+pub mod live;
+mod microphone;
+pub mod network;
+pub mod output;
+pub mod progress;
 pub mod report;
+pub mod simulate;
+pub mod voice;
 pub mod wav;
 
+/// Compiles and runs the code of the guide.
 #[doc = include_str!("../../docs/composing.md")]
 #[cfg(doctest)]
 pub struct Composing;
+
+/// Compiles and runs the code of the front page.
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+pub struct FrontPage;

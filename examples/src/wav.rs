@@ -1,6 +1,6 @@
 //! WAV files of any rate and channel count in, 48 kHz out.
 
-use std::fmt;
+use core::fmt;
 use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
@@ -13,13 +13,19 @@ use rubato::{Fft, FixedSync, Resampler};
 pub const RATE: Frequency = Frequency::KHZ_48;
 
 /// Rates a file may have; others are typing errors or damaged headers.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+const RATES: core::ops::RangeInclusive<u32> = 4_000..=384_000;
 
 /// A WAV file that could not be read or written, said in one line.
 #[derive(Debug)]
 pub struct WavError {
     path: PathBuf,
     reason: String,
+}
+
+impl WavError {
+    fn new(path: &Path, reason: String) -> Self {
+        Self { path: path.to_owned(), reason }
+    }
 }
 
 impl fmt::Display for WavError {
@@ -35,26 +41,16 @@ impl std::error::Error for WavError {}
 /// # Errors
 /// [`WavError`] if there is no such file, it is not WAV, is empty, or has an absurd rate or channel count.
 pub fn read(path: &Path, channels: usize, seconds: f64) -> Result<AudioBuffer, WavError> {
-    let fail = |reason: String| WavError { path: path.to_owned(), reason };
-    let reader = WavReader::open(path).map_err(|error| fail(explain(&error)))?;
-    let spec = reader.spec();
-    if !RATES.contains(&spec.sample_rate) {
-        return Err(fail(format!("a sample rate of {} Hz is not one of sound", spec.sample_rate)));
-    }
-    if !(1..=32).contains(&spec.channels) {
-        return Err(fail(format!("{} channels are not supported", spec.channels)));
-    }
-    let frames = frames_in(seconds, spec.sample_rate);
-    let samples = read_samples(reader, frames).map_err(|error| fail(explain(&error)))?;
-    let mixed = mix(&samples, usize::from(spec.channels), channels);
-    if mixed.len() < channels {
-        return Err(fail("holds no sound".into()));
-    }
-    if mixed.iter().any(|sample| !sample.is_finite()) {
-        return Err(fail("holds samples that are not numbers".into()));
-    }
-    let resampled = resample(&mixed, channels, spec.sample_rate).map_err(fail)?;
-    planar(&resampled, channels).map_err(|error| fail(error.to_string()))
+    let file = std::fs::File::open(path).map_err(|error| WavError::new(path, explain(&error.into())))?;
+    decode(std::io::BufReader::new(file), channels, seconds).map_err(|reason| WavError::new(path, reason))
+}
+
+/// As [`read`], from a file in memory.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(bytes: &[u8], channels: usize, seconds: f64) -> Result<AudioBuffer, WavError> {
+    decode(bytes, channels, seconds).map_err(|reason| WavError::new(Path::new("(built in)"), reason))
 }
 
 /// Writes 16-bit samples.
@@ -62,7 +58,7 @@ pub fn read(path: &Path, channels: usize, seconds: f64) -> Result<AudioBuffer, W
 /// # Errors
 /// [`WavError`] if the file cannot be written.
 pub fn write(path: &Path, audio: AudioRef<'_>) -> Result<(), WavError> {
-    let fail = |error: hound::Error| WavError { path: path.to_owned(), reason: explain(&error) };
+    let fail = |error: hound::Error| WavError::new(path, explain(&error));
     let mut samples = vec![0; audio.samples() * audio.channels()];
     audio.write_interleaved_i16(&mut samples);
     let spec = WavSpec {
@@ -78,10 +74,28 @@ pub fn write(path: &Path, audio: AudioRef<'_>) -> Result<(), WavError> {
     writer.finalize().map_err(fail)
 }
 
-fn read_samples(
-    mut reader: WavReader<std::io::BufReader<std::fs::File>>,
-    frames: usize,
-) -> Result<Vec<f32>, hound::Error> {
+fn decode(source: impl std::io::Read, channels: usize, seconds: f64) -> Result<AudioBuffer, String> {
+    let reader = WavReader::new(source).map_err(|error| explain(&error))?;
+    let spec = reader.spec();
+    if !RATES.contains(&spec.sample_rate) {
+        return Err(format!("a sample rate of {} Hz is not one of sound", spec.sample_rate));
+    }
+    if !(1..=32).contains(&spec.channels) {
+        return Err(format!("{} channels are not supported", spec.channels));
+    }
+    let samples = read_samples(reader, frames_in(seconds, spec.sample_rate)).map_err(|error| explain(&error))?;
+    let mixed = mix(&samples, usize::from(spec.channels), channels);
+    if mixed.len() < channels {
+        return Err("holds no sound".into());
+    }
+    if mixed.iter().any(|sample| !sample.is_finite()) {
+        return Err("holds samples that are not numbers".into());
+    }
+    let resampled = resample(&mixed, channels, spec.sample_rate)?;
+    planar(&resampled, channels).map_err(|error| error.to_string())
+}
+
+fn read_samples(mut reader: WavReader<impl std::io::Read>, frames: usize) -> Result<Vec<f32>, hound::Error> {
     let spec = reader.spec();
     let wanted = frames.saturating_mul(usize::from(spec.channels));
     match spec.sample_format {

@@ -1,0 +1,199 @@
+//! The command line of `call`.
+
+use core::net::SocketAddr;
+use core::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::network;
+
+/// A two-party voice call: through an emulated network in virtual time, or live over UDP.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "call", version, about, subcommand_negates_reqs = true, args_conflicts_with_subcommands = false)]
+pub struct Cli {
+    /// What to do instead of simulating both ends.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// All settings.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// One end of a live call.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Wait for a call on this address, such as 0.0.0.0:5004
+    Listen {
+        /// Local address and port
+        addr: SocketAddr,
+    },
+    /// Call this address
+    Connect {
+        /// Remote address and port
+        addr: SocketAddr,
+    },
+}
+
+/// All settings.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// What the near end says: any WAV file; looped
+    #[arg(long, value_name = "FILE", global = true)]
+    pub near: Option<PathBuf>,
+    /// What the far end says: any WAV file; looped
+    #[arg(long, value_name = "FILE", global = true)]
+    pub far: Option<PathBuf>,
+    /// Run both ends as processes of their own over UDP on this machine, in real time
+    #[arg(long)]
+    pub live: bool,
+    /// Where the sounds and reports go
+    #[arg(long, value_name = "DIR", default_value = "out/call", global = true)]
+    pub out: PathBuf,
+    /// Length of the call in seconds
+    #[arg(long, value_name = "S", default_value = "20", value_parser = within(0.5..=3600.0), global = true)]
+    pub seconds: f64,
+    /// The voice
+    #[command(flatten)]
+    pub voice: VoiceOptions,
+    /// The network
+    #[command(flatten)]
+    pub network: NetworkOptions,
+}
+
+/// The voice and its protection.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Voice")]
+pub struct VoiceOptions {
+    /// Highest rate of the voice itself, kb/s; 510 for the best stereo music
+    #[arg(long, value_name = "KBPS", default_value = "32", value_parser = clap::value_parser!(u64).range(6..=510), global = true)]
+    pub bitrate: u64,
+    /// Two channels
+    #[arg(long, global = true)]
+    pub stereo: bool,
+    /// Milliseconds of voice in a packet
+    #[arg(long, value_name = "MS", default_value = "20", value_parser = PossibleValuesParser::new(["10", "20", "40", "60"]), global = true)]
+    pub packet: String,
+    /// Effort of the encoder, 0 to 10
+    #[arg(long, value_name = "N", default_value = "9", value_parser = clap::value_parser!(u8).range(0..=10), global = true)]
+    pub complexity: u8,
+    /// Send less while nobody speaks
+    #[arg(long, global = true)]
+    pub dtx: bool,
+    /// Earlier frames repeated in each packet, instead of as many as the loss asks for
+    #[arg(long, value_name = "COPIES", value_parser = clap::value_parser!(u8).range(0..=12), global = true)]
+    pub red: Option<u8>,
+    /// Never use ULPFEC
+    #[arg(long, global = true)]
+    pub no_ulpfec: bool,
+    /// Never ask for retransmission
+    #[arg(long, global = true)]
+    pub no_nack: bool,
+    /// No low-rate copy of the last frame inside the Opus packet
+    #[arg(long, global = true)]
+    pub no_inband_fec: bool,
+}
+
+/// The emulated network. The flags override the preset, both ways.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkOptions {
+    /// The network between the two
+    #[arg(long, value_name = "NAME", default_value = "30%-loss", value_parser = PossibleValuesParser::new(network::NAMES))]
+    pub net: String,
+    /// Seed of every random choice
+    #[arg(long, default_value = "1", global = true)]
+    pub seed: u64,
+    /// Packets lost at random, percent
+    #[arg(long, value_name = "PERCENT", value_parser = within(0.0..=100.0))]
+    pub loss: Option<f64>,
+    /// Mean length of a burst of losses, packets
+    #[arg(long, value_name = "PACKETS", value_parser = within(1.0..=1000.0), requires = "loss")]
+    pub burst: Option<f64>,
+    /// One-way delay, milliseconds
+    #[arg(long, value_name = "MS", value_parser = within(0.0..=5000.0))]
+    pub delay: Option<f64>,
+    /// Extra delay, exponential with this mean, milliseconds
+    #[arg(long, value_name = "MS", value_parser = within(0.0..=5000.0))]
+    pub jitter: Option<f64>,
+    /// What the link carries, kb/s
+    #[arg(long, value_name = "KBPS", value_parser = within(1.0..=1e7))]
+    pub capacity: Option<f64>,
+    /// What waits at the link at most before packets are dropped, milliseconds
+    #[arg(long, value_name = "MS", value_parser = within(1.0..=10_000.0))]
+    pub queue: Option<f64>,
+    /// How much faster the far end's clock runs, parts per million
+    #[arg(long, value_name = "PPM", default_value = "0", value_parser = within(-1000.0..=1000.0), allow_hyphen_values = true)]
+    pub skew: f64,
+}
+
+impl Cli {
+    /// Parses the arguments of this process.
+    ///
+    /// # Errors
+    /// One line on what is wrong with them. Help and version are printed and end the process.
+    pub fn from_env() -> Result<Self, String> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() {
+                error.exit();
+            }
+            one_line(&error.to_string())
+        })
+    }
+}
+
+/// Clap's message without its usage and hints, which are a `--help` away.
+fn one_line(message: &str) -> String {
+    let first: Vec<_> = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    first.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+/// A parser of finite numbers in `range`.
+fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |text| match text.parse::<f64>() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => Err(format!("must be a number from {} to {}", range.start(), range.end())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Cli, String> {
+        let all = core::iter::once("call").chain(arguments.iter().copied());
+        Cli::try_parse_from(all).map_err(|error| one_line(&error.to_string()))
+    }
+
+    #[test]
+    fn defaults_stand() {
+        let cli = parse(&[]).unwrap();
+        assert_eq!((cli.options.network.net.as_str(), cli.options.seconds), ("30%-loss", 20.0));
+    }
+
+    #[test]
+    fn an_end_of_a_live_call_takes_the_voice_settings() {
+        let cli = parse(&["listen", "127.0.0.1:5004", "--bitrate", "64", "--near", "me.wav"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Listen { addr }) if addr.port() == 5004));
+        assert_eq!(cli.options.voice.bitrate, 64);
+    }
+
+    #[test]
+    fn bad_arguments_are_refused_in_one_line() {
+        for arguments in [
+            &["--net", "carrier-pigeon"][..],
+            &["--seconds", "0"],
+            &["--seconds", "NaN"],
+            &["--bitrate", "9999999"],
+            &["--loss", "-3"],
+            &["--packet", "17"],
+            &["--no-such-thing"],
+            &["connect", "nowhere"],
+        ] {
+            let message = parse(arguments).unwrap_err();
+            assert_eq!(message.lines().count(), 1, "{message}");
+            assert!(!message.is_empty());
+        }
+    }
+}

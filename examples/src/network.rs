@@ -1,0 +1,157 @@
+//! Networks to call through, by name.
+
+use core::time::Duration;
+
+use rtc_core::testkit::netem::{Jitter, Link, Loss, NetemConfig, QueueLimit, Spikes};
+use rtc_core::{Bitrate, ConfigError};
+
+use crate::cli::NetworkOptions;
+
+/// The presets.
+pub const NAMES: [&str; 7] = ["perfect", "wifi", "lte-drive", "30%-loss", "70%-loss", "jitter-1000ms", "dialup-edge"];
+
+/// A network between the two ends of a call.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// Name of the preset.
+    pub name: String,
+    /// What it is like, for a person.
+    pub description: String,
+    /// From near to far, and from far to near.
+    pub ways: [NetemConfig; 2],
+}
+
+impl Network {
+    /// The preset `options` name, with their overrides.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if there is no such preset, or the overrides contradict each other.
+    pub fn from_options(options: &NetworkOptions) -> Result<Self, ConfigError> {
+        let seed = options.seed;
+        let (description, mut ways) = preset(&options.net, seed)?;
+        let mut changes = Vec::new();
+        for config in &mut ways {
+            changes = apply(options, config)?;
+        }
+        let description =
+            if changes.is_empty() { description.into() } else { format!("{description}; with {}", changes.join(", ")) };
+        Ok(Self { name: options.net.clone(), description, ways })
+    }
+}
+
+/// A preset by name: its description and both ways.
+fn preset(name: &str, seed: u64) -> Result<(&'static str, [NetemConfig; 2]), ConfigError> {
+    let both = |config: NetemConfig| [config.clone(), config];
+    Ok(match name {
+        "perfect" => ("20 ms each way and nothing else", both(steady(20))),
+        "wifi" => {
+            let rate = Bitrate::from_kbps(20_000);
+            (
+                "Wi-Fi at home: short loss bursts, a scan stalls everything for 160 ms each 10 s",
+                both(NetemConfig::wifi(rate)?),
+            )
+        }
+        "lte-drive" => {
+            let way = |seed| NetemConfig::lte_drive(seed, Bitrate::from_kbps(400));
+            ("a car on LTE: capacity wanders and fades, queues of up to a second", [way(seed)?, way(seed ^ 0x5eed)?])
+        }
+        "30%-loss" => ("every third packet lost, 40 ms each way, a little jitter", both(lossy(0.3))),
+        "70%-loss" => ("seven of ten packets lost, 40 ms each way, a little jitter", both(lossy(0.7))),
+        "jitter-1000ms" => ("a good link that holds everything back for a second now and then", both(spiky())),
+        "dialup-edge" => {
+            let mut config = steady(150);
+            config.link = Link::Rate(Bitrate::from_kbps(40));
+            config.queue = QueueLimit::Time(Duration::from_secs(1));
+            config.loss = Loss::bursts(0.02, 2.0)?;
+            ("40 kb/s, 150 ms each way, a second of queue, 2 % loss", both(config))
+        }
+        _ => return Err(ConfigError::new("net", "must be one of the presets")),
+    })
+}
+
+fn steady(delay_ms: u64) -> NetemConfig {
+    let mut config = NetemConfig::default();
+    config.delay = Duration::from_millis(delay_ms);
+    config
+}
+
+fn lossy(loss: f64) -> NetemConfig {
+    let mut config = steady(40);
+    config.loss = Loss::Bernoulli(loss);
+    config.jitter = Jitter::Exponential { mean: Duration::from_millis(5) };
+    config
+}
+
+fn spiky() -> NetemConfig {
+    let mut config = steady(30);
+    config.jitter = Jitter::Uniform { max: Duration::from_millis(10) };
+    let second = Duration::from_secs(1);
+    config.spikes = Some(Spikes { every: 10 * second, shortest: second, longest: second });
+    config
+}
+
+/// Applies the overrides to one way; returns them in words.
+fn apply(options: &NetworkOptions, config: &mut NetemConfig) -> Result<Vec<String>, ConfigError> {
+    let millis = |ms: f64| Duration::from_secs_f64(ms / 1e3);
+    let mut changes = Vec::new();
+    if let Some(percent) = options.loss {
+        config.loss = match options.burst {
+            Some(burst) if burst > 1.0 => Loss::bursts(percent / 100.0, burst)?,
+            _ => Loss::Bernoulli(percent / 100.0),
+        };
+        changes.push(format!("{percent} % loss"));
+        changes.extend(options.burst.map(|burst| format!("in bursts of {burst}")));
+    }
+    if let Some(delay) = options.delay {
+        config.delay = millis(delay);
+        changes.push(format!("{delay} ms delay"));
+    }
+    if let Some(jitter) = options.jitter {
+        config.jitter = Jitter::Exponential { mean: millis(jitter) };
+        changes.push(format!("{jitter} ms mean jitter"));
+    }
+    if let Some(kbps) = options.capacity {
+        config.link = Link::Rate(Bitrate::from_bps_f64(kbps * 1e3));
+        changes.push(format!("{kbps} kb/s"));
+    }
+    if let Some(queue) = options.queue {
+        config.queue = QueueLimit::Time(millis(queue));
+        changes.push(format!("{queue} ms of queue"));
+    }
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rtc_core::testkit::netem::Netem;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn every_preset_can_be_built() {
+        for name in NAMES {
+            let cli = Cli::try_parse_from(["call", "--net", name]).unwrap();
+            let network = Network::from_options(&cli.options.network).unwrap();
+            assert!(!network.description.is_empty());
+            for way in network.ways {
+                Netem::<()>::new(way, 1).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn overrides_are_applied_and_told() {
+        let arguments = ["call", "--net", "perfect", "--loss", "12", "--burst", "3", "--capacity", "64"];
+        let network = Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).unwrap();
+        assert!((network.ways[1].loss.mean() - 0.12).abs() < 1e-9);
+        assert!(network.description.ends_with("with 12 % loss, in bursts of 3, 64 kb/s"), "{}", network.description);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let arguments = ["call", "--net", "perfect", "--loss", "90", "--burst", "2"];
+        assert!(Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).is_err());
+    }
+}

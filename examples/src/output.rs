@@ -1,0 +1,42 @@
+//! Writing results so that a folder holds all of them or none.
+
+use std::path::Path;
+
+/// Fills `folder` with what `fill` writes: into a folder beside it first, moved over file by file once all is written.
+///
+/// # Errors
+/// One line on what could not be written; `folder` then holds nothing new.
+pub fn write_all(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+    let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    let draft = folder.join(format!(".draft-{}", std::process::id()));
+    std::fs::create_dir(&draft).map_err(fail)?;
+    let written = fill(&draft).and_then(|()| publish(&draft, folder).map_err(fail));
+    let removed = std::fs::remove_dir_all(&draft).map_err(fail);
+    written.and(removed)
+}
+
+fn publish(draft: &Path, folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(draft)? {
+        let entry = entry?;
+        std::fs::rename(entry.path(), folder.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_leaves_nothing_new() {
+        let folder = std::env::temp_dir().join(format!("rtc-examples-output-{}", std::process::id()));
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+        let write = |draft: &Path| std::fs::write(draft.join("a"), "1").map_err(|error| error.to_string());
+        assert!(write_all(&folder, |draft| write(draft).and(Err("no".into()))).is_err());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        write_all(&folder, write).unwrap();
+        assert_eq!(std::fs::read_dir(&folder).unwrap().map(name).collect::<Vec<_>>(), ["a"]);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+use core::fmt;
+use core::time::Duration;
+
+use bytes::Bytes;
+use rtc_bwe::{Gcc, GccConfig};
+use rtc_core::audio::{AudioMut, AudioRef};
+use rtc_core::bwe::BandwidthEstimator;
+use rtc_core::testkit::rng::Rng;
+use rtc_core::time::{Instant, NtpTime, earliest};
+use rtc_core::{Bitrate, ConfigError, DataSize, RtpTime, Ssrc};
+use rtc_jitter::{PlayoutStats, Pulled};
+use rtc_transport::sender::RemoteView;
+use rtc_transport::session::{Event, Received, Session, SessionConfig};
+
+use super::protection::LossMeter;
+use super::receiver::Receiver;
+use super::sender::{START_RATE, Sender};
+use super::{Arrival, OPUS, RED, Spoken, Streams, TRANSPORT_SEQUENCE, VoiceConfig};
+use crate::wav::RATE;
+
+/// Bytes of IPv4 and UDP header of each packet, which take their share of the path as well.
+const IP_UDP: DataSize = DataSize::from_bytes(28);
+/// What the RTCP of both ends may use at most; two ends with feedback 20 times a second use half of it.
+const RTCP_RATE: Bitrate = Bitrate::from_kbps(48);
+/// A standing queue beyond this is congestion.
+const QUEUED: Duration = Duration::from_millis(60);
+/// A voice call never needs more, whatever the path carries: 510 kb/s of Opus, and a copy.
+const MAX_RATE: Bitrate = Bitrate::from_kbps(2_000);
+
+/// One end of a voice call. Told the time and what happened; asked for sound and for datagrams to send.
+#[derive(Debug)]
+pub struct Endpoint {
+    sender: Sender,
+    receiver: Receiver,
+    session: Session,
+    estimator: Gcc,
+    loss: LossMeter,
+    /// Datagrams nobody could make sense of.
+    malformed: u64,
+    peer_left: bool,
+}
+
+/// What an endpoint did so far.
+#[derive(Debug, Clone, Copy)]
+pub struct EndpointStats {
+    /// Voice packets made.
+    pub frames: u64,
+    /// Bytes of them, RTP headers included, without anything that protects them.
+    pub voice_size: DataSize,
+    /// Voice packets made or repaired that the pacer had no room for.
+    pub dropped: u64,
+    /// Voice packets of the peer that reached the play-out.
+    pub received: u64,
+    /// Packets that were not what they claimed.
+    pub malformed: u64,
+    /// The play-out's own.
+    pub playout: PlayoutStats,
+}
+
+impl Endpoint {
+    /// An endpoint that wakes up at `now`. Everything random about it follows from `seed`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a setting is out of range.
+    pub fn new(now: Instant, config: VoiceConfig, seed: u64) -> Result<Self, ConfigError> {
+        let mut rng = Rng::new(seed);
+        let mut ssrc = || Ssrc(rng.next_u32());
+        let streams = Streams { voice: ssrc(), repair: ssrc(), rtx: ssrc() };
+        let mut gcc = GccConfig::default();
+        (gcc.start, gcc.max) = (START_RATE, MAX_RATE);
+        // Networks that lose most packets at random are what the protection is for.
+        gcc.loss.max_random = 0.9;
+        Ok(Self {
+            sender: Sender::new(config, streams, &mut rng)?,
+            receiver: Receiver::new(config)?,
+            session: Session::new(now, NtpTime::default(), &[streams.voice], session_config(&mut rng))?,
+            estimator: Gcc::new(gcc)?,
+            loss: LossMeter::new(),
+            malformed: 0,
+            peer_left: false,
+        })
+    }
+
+    /// Takes what the microphone captured, 48 kHz, any number of samples.
+    pub fn capture(&mut self, now: Instant, sound: AudioRef<'_>) {
+        self.sender.capture(now, sound);
+    }
+
+    /// Fills what the loudspeaker is to play, 48 kHz, any number of samples.
+    pub fn play(&mut self, now: Instant, out: AudioMut<'_>) -> Pulled {
+        self.receiver.play(now, out)
+    }
+
+    /// Takes a datagram as the network delivered it.
+    pub fn receive(&mut self, now: Instant, datagram: Bytes) {
+        match self.session.receive(now, datagram) {
+            Ok(Received::Rtp(packet, _)) => self.receiver.receive(now, packet),
+            Ok(_) => self.listen(now),
+            Err(_) => self.malformed += 1,
+        }
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Bytes> {
+        if let Some(voice) = self.receiver.voice() {
+            let mut lost = self.receiver.poll_nack(now).peekable();
+            if lost.peek().is_some() {
+                self.session.request_retransmission(now, voice, lost);
+            }
+        }
+        if let Some(rtcp) = self.session.poll_rtcp(now) {
+            return Some(rtcp);
+        }
+        let outgoing = self.session.send_rtp(now, self.sender.poll(now)?, None);
+        if let Some(sent) = outgoing.sent {
+            self.estimator.on_sent(sent);
+        }
+        Some(outgoing.datagram)
+    }
+
+    /// Lets time pass.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+        self.estimator.handle_timeout(now);
+        self.listen(now);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        earliest([
+            self.sender.poll_timeout(),
+            self.receiver.poll_timeout(),
+            self.session.poll_timeout(),
+            self.estimator.poll_timeout(),
+        ])
+    }
+
+    /// Says goodbye; the datagram to send, if it may leave now.
+    pub fn hang_up(&mut self, now: Instant) -> Option<Bytes> {
+        self.session.leave(now, "");
+        self.session.poll_rtcp(now)
+    }
+
+    /// The next voice packet that was made, for whoever keeps count.
+    pub fn poll_spoken(&mut self) -> Option<Spoken> {
+        self.sender.poll_spoken()
+    }
+
+    /// The next voice packet that reached the play-out, for whoever keeps count.
+    pub fn poll_arrival(&mut self) -> Option<Arrival> {
+        self.receiver.poll_arrival()
+    }
+
+    /// Whether the peer said goodbye.
+    #[must_use]
+    pub fn peer_left(&self) -> bool {
+        self.peer_left
+    }
+
+    /// The timestamp of the first sample captured.
+    #[must_use]
+    pub fn first_timestamp(&self) -> RtpTime {
+        self.sender.first_timestamp
+    }
+
+    /// The rate the path is believed to carry.
+    #[must_use]
+    pub fn target(&self) -> Bitrate {
+        self.estimator.estimate().target
+    }
+
+    /// The delay the jitter buffer adds now.
+    #[must_use]
+    pub fn buffer_delay(&self) -> Duration {
+        self.receiver.buffer_delay()
+    }
+
+    /// The delay the jitter buffer aims at.
+    #[must_use]
+    pub fn buffer_target(&self) -> Duration {
+        self.receiver.buffer_target()
+    }
+
+    /// Counters since the beginning.
+    #[must_use]
+    pub fn stats(&self) -> EndpointStats {
+        EndpointStats {
+            frames: self.sender.frames,
+            voice_size: self.sender.voice_size,
+            dropped: self.sender.dropped,
+            received: self.receiver.received,
+            malformed: self.malformed + self.receiver.malformed,
+            playout: self.receiver.playout_stats(),
+        }
+    }
+
+    /// Hears what the peer's RTCP said, and follows it.
+    fn listen(&mut self, now: Instant) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::PacketResults(results) => {
+                    self.loss.update(results);
+                    self.estimator.on_feedback(now, results);
+                    let estimate = self.estimator.estimate();
+                    // Loss with a queue is congestion: less helps, redundancy would not.
+                    let queued = self.estimator.snapshot().queue_delay > QUEUED;
+                    let loss = if queued { f64::from(estimate.random_loss) } else { self.loss.loss() };
+                    self.sender.adapt(now, estimate.target, estimate.pacing, loss);
+                }
+                Event::Report(RemoteView { round_trip: Some(rtt), .. }) => {
+                    self.estimator.on_rtt(now, rtt);
+                    self.sender.set_rtt(rtt);
+                    self.receiver.set_rtt(rtt);
+                }
+                Event::Retransmit(nack) => self.sender.retransmit(now, nack.lost()),
+                Event::Bye { .. } => self.peer_left = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for EndpointStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let playout = &self.playout;
+        let concealed = 100.0 * playout.concealed_samples as f64 / playout.total_samples_received.max(1) as f64;
+        write!(
+            f,
+            "{} voice packets sent, {} received, {concealed:.1} % of the sound made up, {:.0} ms in the jitter buffer",
+            self.frames,
+            self.received,
+            playout.mean_delay().as_secs_f64() * 1e3
+        )
+    }
+}
+
+fn session_config(rng: &mut Rng) -> SessionConfig {
+    let mut config = SessionConfig::default();
+    config.cname = format!("{:016x}", rng.next_u64()).into();
+    config.clocks = vec![(OPUS, RATE), (RED, RATE)];
+    config.transport_sequence_id = Some(TRANSPORT_SEQUENCE);
+    config.reduced_size = true;
+    config.overhead = IP_UDP;
+    // Streams are not signalled here, so the first packet must be believed.
+    config.receiver.min_sequential = 1;
+    config.scheduler.bandwidth = RTCP_RATE;
+    config.scheduler.seed = rng.next_u64();
+    config
+}
