@@ -33,7 +33,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("rtc-examples-output-{}", std::process::id()));
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
         let write = |draft: &Path| std::fs::write(draft.join("a"), "1").map_err(|error| error.to_string());
-        assert!(write_all(&folder, |draft| write(draft).and(Err("no".into()))).is_err());
+        assert!(write_all(&folder, |draft| write(draft).and_then(|()| Err("no".into()))).is_err());
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
         write_all(&folder, write).unwrap();
         assert_eq!(std::fs::read_dir(&folder).unwrap().map(name).collect::<Vec<_>>(), ["a"]);

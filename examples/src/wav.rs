@@ -34,7 +34,7 @@ impl fmt::Display for WavError {
     }
 }
 
-impl std::error::Error for WavError {}
+impl core::error::Error for WavError {}
 
 /// Reads at most `seconds` of a file, resampled to 48 kHz and mixed to 1 or 2 channels.
 ///

@@ -17,12 +17,12 @@ pub fn to_html(report: &Report) -> String {
         Verdict::Fair => "fair",
         Verdict::Poor | Verdict::Dead => "poor",
     };
-    let (word, rest) = report.verdict.sentence().split_once(": ").unwrap_or((report.verdict.sentence(), ""));
+    let (word, rest) = report.verdict.sentence().split_once(": ").unwrap_or_else(|| (report.verdict.sentence(), ""));
     // Writing to a String cannot fail, here and below.
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<header><p class=\"kicker\">A voice call, {:.0} seconds, seed {}</p><h1>{}</h1><p class=\"net\">{}</p>\
-         <p class=\"verdict {class}\"><b>{word}</b> {}</p></header>\n",
+         <p class=\"verdict {class}\"><b>{word}</b> {}</p></header>",
         report.seconds,
         report.seed,
         escape(&report.network),
@@ -34,10 +34,10 @@ pub fn to_html(report: &Report) -> String {
         section(way, &mut page);
     }
     let cost = &report.cost;
-    let _ = write!(
+    let _ = writeln!(
         page,
         "<footer>One endpoint costs {:.0} us per 10 ms of call; the simulation ran {:.0} times faster than real time.</footer>\
-         </main></body></html>\n",
+         </main></body></html>",
         cost.micros_per_10_ms, cost.real_time_factor
     );
     page
@@ -78,9 +78,9 @@ fn table(report: &Report, page: &mut String) {
 }
 
 fn section(way: &Way, page: &mut String) {
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<section><h2>{} talks, {} hears <audio controls preload=\"none\" src=\"{}-heard.wav\"></audio></h2>\n",
+        "<section><h2>{} talks, {} hears <audio controls preload=\"none\" src=\"{}-heard.wav\"></audio></h2>",
         way.talker, way.listener, way.listener
     );
     for chart in charts(way) {

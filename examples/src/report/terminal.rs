@@ -11,9 +11,9 @@ pub fn to_table(report: &Report) -> String {
         report.network, report.seconds, report.seed, report.network_description
     );
     let heads = [first, second].map(|way| format!("{} to {}", way.talker, way.listener));
-    line(&mut table, "", heads);
+    line(&mut table, "", &heads);
     for (name, value) in ROWS {
-        line(&mut table, name, [first, second].map(|way| value(&way.summary)));
+        line(&mut table, name, &[first, second].map(|way| value(&way.summary)));
     }
     let Summary { frames_sent, .. } = first.summary;
     let cost = &report.cost;
@@ -44,6 +44,6 @@ const ROWS: [Row; 9] = [
     ("sent / voice alone", |s| format!("{:.0} / {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
 ];
 
-fn line(table: &mut String, name: &str, values: [String; 2]) {
+fn line(table: &mut String, name: &str, values: &[String; 2]) {
     let _ = writeln!(table, "  {name:<28}{:>16}{:>16}", values[0], values[1]);
 }

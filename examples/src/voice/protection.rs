@@ -133,7 +133,7 @@ fn copies_for(loss: f64) -> usize {
 fn packet_time(rate: Bitrate, limits: Limits) -> Duration {
     let fits = |time: &Duration| voice_rate(rate, *time, 0).as_bps_f64() >= 0.5 * rate.as_bps_f64();
     let longer = [20, 40, 60].map(Duration::from_millis).into_iter().filter(|time| *time > limits.packet_time);
-    core::iter::once(limits.packet_time).chain(longer).find(fits).unwrap_or(limits.packet_time.max(LONGEST))
+    core::iter::once(limits.packet_time).chain(longer).find(fits).unwrap_or_else(|| limits.packet_time.max(LONGEST))
 }
 
 /// What is left for the voice when every payload is sent `1 + copies` times.
