@@ -5,6 +5,7 @@ use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
 mod gstreamer;
+mod speex;
 mod webrtc;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -12,7 +13,9 @@ pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    webrtc::players()
+    let mut players = webrtc::players();
+    players.extend(speex::players());
+    players
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {

@@ -242,6 +242,7 @@ fn exchange(mode: &str, requests: &[u16], packets: &[RtpPacket]) -> Result<Vec<R
     Ok(received)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }
