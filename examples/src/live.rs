@@ -3,9 +3,9 @@
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
@@ -41,7 +41,7 @@ const LISTENING: &str = "listening on ";
 pub fn listen(addr: SocketAddr, options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Result<bool, String> {
     let socket = UdpSocket::bind(addr).map_err(|error| format!("{addr}: {error}"))?;
     let local = socket.local_addr().map_err(|error| error.to_string())?;
-    println!("{LISTENING}{local}");
+    output::say(&format!("{LISTENING}{local}"));
     let [_, far] = says;
     talk(&socket, None, options, voice, far, "far")
 }
@@ -76,20 +76,23 @@ pub fn both(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Re
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| error.to_string())?;
-    let answered = greeting(&mut listener).and_then(|addr| connect(addr, options, voice, says));
+    let mut words = BufReader::new(listener.stdout.take().ok_or("the listening process says nothing")?);
+    let answered = greeting(&mut words).and_then(|addr| connect(addr, options, voice, says));
     if answered.is_err() {
         // It may be gone already, which is just as well.
         let _ = listener.kill();
     }
+    let mut rest = String::new();
+    words.read_to_string(&mut rest).map_err(|error| error.to_string())?;
+    output::say(rest.trim_end());
     let listened = listener.wait().map_err(|error| error.to_string())?;
     answered.map(|arrived| arrived && listened.success())
 }
 
-/// The address the listening process tells in its first line; the rest of what it says is passed on.
-fn greeting(listener: &mut Child) -> Result<SocketAddr, String> {
-    let output = listener.stdout.take().ok_or("the listening process says nothing")?;
+/// The address the listening process tells in its first line.
+fn greeting(words: &mut impl BufRead) -> Result<SocketAddr, String> {
     let mut line = String::new();
-    BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
+    words.read_line(&mut line).map_err(|error| error.to_string())?;
     let addr = line.trim().strip_prefix(LISTENING).and_then(|addr| addr.parse().ok());
     addr.ok_or_else(|| format!("the listening process said {line:?}"))
 }
@@ -119,7 +122,7 @@ fn talk(
         line.wait(&clock)?;
     };
     line.hang_up(clock.now());
-    println!("{name}: {reason}; {}", line.endpoint.stats());
+    output::say(&format!("{name}: {reason}; {}", line.endpoint.stats()));
     let arrived = line.endpoint.stats().received > 0;
     let mut sound =
         AudioBuffer::new(voice.channels, line.heard.len() / voice.channels, RATE).map_err(|error| error.to_string())?;

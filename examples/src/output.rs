@@ -1,6 +1,12 @@
-//! Writing results so that a folder holds all of them or none.
+//! Saying results, and writing them so that a folder holds all of them or none.
 
+use std::io::Write;
 use std::path::Path;
+
+/// Says a line on standard output; who closed it does not want to hear it.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
 
 /// Fills `folder` with what `fill` writes: into a folder beside it first, moved over file by file once all is written.
 ///

@@ -80,8 +80,8 @@ fn simulated(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> R
         write(&folder.join("report.json"), &json)?;
         write(&folder.join("report.html"), &to_html(&report))
     })?;
-    print!("{}", to_table(&report));
-    println!("{} (sounds and report.json beside it)", options.out.join("report.html").display());
+    output::say(&to_table(&report));
+    output::say(&format!("{} (sounds and report.json beside it)", options.out.join("report.html").display()));
     Ok(verdict.arrived())
 }
 
