@@ -115,8 +115,7 @@ impl AudioJitterBuffer {
     fn front(&self) -> Option<Front> {
         let head = self.intake.head();
         let entry = head.entry()?;
-        let current = self.current.filter(|current| current.generation == self.intake.generation());
-        let Some(current) = current else {
+        let Some(current) = self.current() else {
             return Some(self.front_at(entry.ticks, false, self.intake.target()));
         };
         let (ticks, missing) = match head {
@@ -125,6 +124,11 @@ impl AudioJitterBuffer {
         };
         let delay = self.delay_after(current, ticks, !missing && entry.packet.marker());
         Some(self.front_at(ticks, missing, delay))
+    }
+
+    /// The unit released last, if it is of the same stream.
+    fn current(&self) -> Option<Current> {
+        self.current.filter(|current| current.generation == self.intake.generation())
     }
 
     fn front_at(&self, ticks: i64, missing: bool, delay: Nanos) -> Front {
@@ -150,7 +154,7 @@ impl AudioJitterBuffer {
         // One that came later than its time is released on arrival, and what follows keeps its distance.
         let delay = front.delay.max(self.intake.arrival().delay(entry.arrival, entry.media));
         let generation = self.intake.generation();
-        let ptime = self.current.filter(|current| current.generation == generation).map_or(0, |current| {
+        let ptime = self.current().map_or(0, |current| {
             let step = entry.ticks - current.ticks;
             if (1..=MAX_PTIME).contains(&media_time(step, self.clock)) { step } else { current.ptime }
         });

@@ -104,7 +104,7 @@ const CALM: f32 = 0.4;
 
 /// Chooses how to move the delay to its target, `excess` away.
 pub(crate) fn warp(excess: Nanos) -> Option<Warp> {
-    let distance = excess.abs();
+    let distance = excess.saturating_abs();
     if distance <= QUIET_BAND {
         return None;
     }

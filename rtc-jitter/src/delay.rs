@@ -39,8 +39,9 @@ pub struct DelayConfig {
     /// Window of the fastest packet that lateness is measured against. Default 4 s: long enough to meet an unqueued packet
     /// under heavy jitter, short enough to follow a path whose queue stays full.
     pub base_window: Duration,
-    /// Longest delay of a repaired packet (retransmission, FEC, RED) that the target may grow to. Default `None`: repairs
-    /// are used when they come in time, but do not raise the delay. With retransmission set it to about 1.5 round trips.
+    /// Longest delay of a repaired packet (retransmission, FEC, RED, copies inside the next packet) that the target may grow to.
+    /// Default `None`: repairs are used when they come in time, but do not raise the delay. With retransmission set it to about
+    /// 1.5 round trips, with copies in the next packet to two packet times.
     pub repair_delay: Option<Duration>,
 }
 

@@ -105,6 +105,15 @@ impl Intake {
         Some(entry)
     }
 
+    /// Takes note that media was brought back at `now`.
+    pub(crate) fn learn_repair(&mut self, now: Instant, media: Nanos) {
+        let delay = self.arrival.delay(now, media);
+        // A repair is worth waiting for only within the limit set; it never tells how fast the path is.
+        if self.delay.repair_delay().is_some_and(|limit| delay <= nanos(limit)) {
+            self.delay.observe(delay, Duration::ZERO);
+        }
+    }
+
     /// Gives up waiting for the next packet.
     pub(crate) fn pass(&mut self) {
         self.stats.packets_missing += 1;
@@ -154,7 +163,7 @@ impl Intake {
         let Some(stream) = &self.stream else {
             return false;
         };
-        stream.continues_with(packet, self.store_reach())
+        stream.continues_with(packet, self.store.capacity() as u64)
             && stream::is_plausible(self.arrival.delay(now, media_time(stream.ticks(packet.timestamp()), self.clock)))
     }
 
@@ -179,11 +188,7 @@ impl Intake {
 
     fn learn(&mut self, now: Instant, media: Nanos, origin: Origin) {
         if origin == Origin::Repair {
-            let delay = self.arrival.delay(now, media);
-            // A repair is worth waiting for only within the limit set; it never tells how fast the path is.
-            if self.delay.repair_delay().is_some_and(|limit| delay <= nanos(limit)) {
-                self.delay.observe(delay, Duration::ZERO);
-            }
+            self.learn_repair(now, media);
             return;
         }
         self.candidate = None;
@@ -195,10 +200,6 @@ impl Intake {
             // No target reaches this far, so it is not jitter: the sender's clock stood still, or the path changed.
             self.arrival.forget_old();
         }
-    }
-
-    fn store_reach(&self) -> u64 {
-        self.store.capacity() as u64
     }
 }
 

@@ -40,6 +40,9 @@ pub struct PlayoutConfig {
     pub max_slow_down: f32,
     /// How long missing audio is made up before it has faded to silence; the fade takes the second half. Default 240 ms.
     pub conceal_limit: Duration,
+    /// The same where the talker had just fallen silent: then the decoder's comfort noise goes on. Default 1 s: codecs refresh
+    /// the noise at least each 400 ms.
+    pub comfort_limit: Duration,
     /// Delay over the target beyond which packets are dropped to catch up. Default 1.5 s: played 30 % faster it would take
     /// longer than 5 s.
     pub max_backlog: Duration,
@@ -52,6 +55,7 @@ impl Default for PlayoutConfig {
             max_speed_up: 0.3,
             max_slow_down: 0.2,
             conceal_limit: Duration::from_millis(240),
+            comfort_limit: Duration::from_secs(1),
             max_backlog: Duration::from_millis(1_500),
         }
     }
@@ -132,6 +136,9 @@ pub struct AudioPlayout<D> {
     max_packet: usize,
     newest_timestamp: Option<i64>,
     current_delay: Nanos,
+    /// How long concealment lasts after words, and after quiet.
+    limits: [Nanos; 2],
+    /// How long the present one lasts.
     conceal_limit: Nanos,
     max_backlog: Nanos,
     stats: PlayoutStats,
@@ -176,6 +183,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             max_packet: samples(MAX_PACKET),
             newest_timestamp: None,
             current_delay: 0,
+            limits: [nanos(config.conceal_limit), nanos(config.comfort_limit)],
             conceal_limit: nanos(config.conceal_limit),
             max_backlog: nanos(config.max_backlog),
             stats: PlayoutStats::default(),
@@ -195,7 +203,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
 
     /// Fills `out` with what is to be heard from `now` on: 10 ms, or as much as the device asks for.
     ///
-    /// `out` has the decoder's rate; one of another rate gets silence and takes nothing from the buffer. If the channels
+    /// A device that asks for several pulls at once, then for none, is well served; a `now` that stutters costs delay, so rather
+    /// take the time of the interrupt than the time the program got to it. `out` has the decoder's rate; one of another rate gets silence and takes nothing from the buffer. If the channels
     /// differ, mono feeds both, or both are averaged.
     pub fn pull(&mut self, now: Instant, mut out: AudioMut<'_>) -> Pulled {
         self.begin_stream();

@@ -236,14 +236,36 @@ proptest! {
     }
 
     #[test]
-    fn strangers_do_no_harm(packets in vec((rtp_packet(), 0..100u64), 0..60)) {
+    fn strangers_and_clocks_that_jump_do_no_harm(packets in vec((rtp_packet(), any::<bool>(), any::<u64>()), 0..60)) {
         let (mut playout, mut buffer) = (playout(), buffer());
         let mut now = Instant::from_millis(1_000);
-        for (packet, wait) in packets {
-            now += Duration::from_millis(wait);
+        for (packet, jumps, time) in packets {
+            now = if jumps { Instant::from_nanos(time) } else { now + Duration::from_millis(time % 100) };
             playout.insert(now, packet.clone());
             buffer.insert(now, packet);
             playout.pull(now, AudioMut::mono(&mut [0.0; 80], RATE));
+            while buffer.poll(now) != Playout::Empty {}
+        }
+        packets_balance(&playout.stats().packets);
+        packets_balance(&buffer.stats());
+    }
+
+    #[test]
+    fn streams_that_jump_in_time_do_no_harm(
+        packets in vec((0..4u16, prop_oneof![Just(PTIME), any::<u32>()], prop_oneof![Just(20), any::<u64>()]), 0..100),
+    ) {
+        let (mut playout, mut buffer) = (playout(), buffer());
+        let (mut seq, mut time, mut now) = (SeqNum(0), RtpTime(0), Instant::ZERO);
+        for (step, ticks, wait) in packets {
+            // Adding less than nothing goes back.
+            now = Instant::from_nanos(now.as_nanos().wrapping_add(wait.wrapping_mul(1_000_000)));
+            (seq, time) = (seq + step, time + ticks);
+            let packet = RtpPacket::builder(PayloadType::new(0), seq, time, Ssrc(1)).build(&[0x90; 160]).unwrap();
+            playout.insert(now, packet.clone());
+            buffer.insert(now, packet);
+            for _ in 0..2 {
+                playout.pull(now, AudioMut::mono(&mut [0.0; 80], RATE));
+            }
             while buffer.poll(now) != Playout::Empty {}
         }
         packets_balance(&playout.stats().packets);

@@ -154,6 +154,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         if useful == 0 {
             return false;
         }
+        let (arrival, media) = (entry.arrival, entry.media);
+        self.intake.learn_repair(arrival, media.saturating_sub(self.time(offset as i64)));
         let from = self.held.pending();
         let copy = self.copy.as_ref().slice(played, useful);
         let appended = self.held.append(Origin::Copy, useful, |mut out| out.copy_from(copy));
@@ -226,6 +228,10 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     }
 
     fn begin_concealment(&mut self) {
+        let (audio, _) = self.held.around();
+        let len = audio.rate() / 100;
+        let last = audio.slice(audio.samples().saturating_sub(len as usize), len as usize);
+        self.conceal_limit = self.limits[usize::from(self.level.is_quiet(last))];
         conceal_fading(&mut self.decoder, self.merge.as_mut(), 0, self.conceal_limit);
     }
 

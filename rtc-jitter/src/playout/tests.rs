@@ -370,3 +370,14 @@ fn impossible_settings_are_named() {
     let decoder = pcm(AudioFormat { rate, channels: 1 });
     assert!(AudioPlayout::new(PlayoutConfig::default(), decoder).is_err());
 }
+
+#[test]
+fn comfort_noise_goes_on_longer_than_words() {
+    let mut playout = playout();
+    let arrivals: Vec<_> = (0..10).map(|n| (n * 20, packet(n, &payload(&[0.0; PTIME])))).collect();
+    let (pulls, _) = run(&mut playout, 0, 1_500, &arrivals);
+    let kinds = kinds(&pulls);
+    assert_eq!(kinds[22..122], [PulledKind::Concealed; 100]);
+    assert_eq!(kinds[122..], [PulledKind::Silence; 28]);
+    assert_eq!(playout.stats().silent_concealed_samples, playout.stats().concealed_samples);
+}

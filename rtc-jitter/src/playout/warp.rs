@@ -13,6 +13,9 @@ use crate::stretch::Cut;
 /// How long play-out keeps a delay that a packet just needed, though it is above the target.
 const HOLD: Nanos = 500_000_000;
 
+/// Devices often ask for several pulls at once, then for none: what counts is the least slack within this or twice this.
+const BURST: Nanos = 60_000_000;
+
 /// Part of the best likeness of late that makes a cut good enough.
 const GOOD: f32 = 0.9;
 /// Likeness forgotten per second of searching.
@@ -27,11 +30,34 @@ pub(super) struct Pace {
     debt: f32,
     /// The best likeness found of late: noise has none to wait for.
     best: f32,
+    /// The least slack of this time and of the time before, and when this began.
+    least: [Nanos; 2],
+    began: Option<Instant>,
 }
 
 impl Pace {
     pub(super) fn new(faster: f32, slower: f32) -> Self {
-        Self { faster, slower, debt: 0.0, best: 1.0 }
+        Self { faster, slower, debt: 0.0, best: 1.0, least: [Nanos::MAX; 2], began: None }
+    }
+
+    /// By how much the slack of this pull exceeds the least of late, for no other reason than when the device asks.
+    fn unevenness(&mut self, now: Instant, slack: Nanos) -> Nanos {
+        let began = *self.began.get_or_insert(now);
+        if now.nanos_since(began) >= BURST {
+            (self.least, self.began) = ([Nanos::MAX, self.least[0]], Some(now));
+        }
+        self.least[0] = self.least[0].min(slack);
+        slack.saturating_sub(self.least[0].min(self.least[1]))
+    }
+
+    /// Any slack of late would now be this different.
+    fn shift(&mut self, change: Nanos) {
+        self.least = self.least.map(|least| least.saturating_add(change));
+    }
+
+    /// Forgets the slack there was: play-out was interrupted.
+    fn restart(&mut self) {
+        (self.least, self.began) = ([Nanos::MAX; 2], None);
     }
 
     /// Whether a cut is good enough, which one as good as any of late is.
@@ -53,20 +79,26 @@ impl Pace {
 impl<D: AudioDecoder> AudioPlayout<D> {
     /// Takes a piece out or puts one in, if that is wanted and goes unheard; `len` samples remain held.
     pub(super) fn warp(&mut self, now: Instant, len: usize) -> Option<PulledKind> {
-        if self.mode != Mode::Playing || len == 0 {
+        if self.mode != Mode::Playing || !self.started || len == 0 {
+            self.pace.restart();
             return None;
         }
         let (slack, target) = (self.slack(now, len, self.held.pending()), self.intake.target());
+        let uneven = self.pace.unevenness(now, slack);
         // A stall seldom comes alone: what it cost is not given back at once.
-        let goal = target.max(self.intake.arrival().peak(now, HOLD));
-        let excess = if slack < target { slack - target } else { self.delay_at(now, self.heard_next()) - goal };
+        let goal = target.max(self.intake.arrival().peak(now, HOLD)).saturating_add(uneven);
+        let target = target.saturating_add(uneven);
+        let heard = self.delay_at(now, self.heard_next());
+        let excess = if slack < target { slack.saturating_sub(target) } else { heard.saturating_sub(goal) };
         let plan = warp(excess).filter(|plan| plan.direction == Direction::Faster || slack < target)?;
         let affordable = self.pace.allows(len, &plan);
         let jump = match plan.direction {
             Direction::Faster => self.cut_out(now, len, goal, affordable, &plan)?,
             Direction::Slower => self.repeat(now, len, target, affordable, &plan)?,
         };
+        let before = self.slack(now, len, self.held.pending());
         self.held.splice(jump, self.stretch.overlap());
+        self.pace.shift(self.slack(now, len, self.held.pending()).saturating_sub(before));
         let samples = jump.unsigned_abs() as u64;
         Some(match plan.direction {
             Direction::Faster => {

@@ -132,6 +132,21 @@ fn adapting_beats_any_fixed_delay_where_the_network_changes() {
 }
 
 #[test]
+fn a_device_that_asks_in_bursts_costs_no_more_than_their_length() {
+    for burst in [2, 4] {
+        let mut scene = Scene::new(NetemConfig::default());
+        scene.burst = burst;
+        let heard = scene.run();
+        assert_eq!(heard.stats.concealed_samples, 0);
+        let settled: Vec<f64> = heard.since(8.0).filter_map(|tick| tick.delay).map(millis).collect();
+        let (mean, length) = (rtc_core::testkit::metrics::mean(&settled), 10.0 * f64::from(burst));
+        assert!(mean < 20.0 + length, "{burst} at once: {mean} ms");
+        let changed = heard.stats.inserted_samples_for_deceleration;
+        assert!(heard.percent(changed) < 0.1, "{burst} at once: {} % put in", heard.percent(changed));
+    }
+}
+
+#[test]
 fn a_long_silence_of_the_network_ends_in_silence() {
     let mut network = NetemConfig::default();
     network.outages = vec![rtc_core::testkit::netem::Outage { from: ms(20_000), length: ms(8_000) }];

@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) dtx: bool,
     /// Microseconds per second by which the listener's clock is fast.
     pub(crate) ppm: f64,
+    /// Pulls the listener's device makes at once.
+    pub(crate) burst: u32,
 }
 
 /// One pull of 10 ms.
@@ -70,6 +72,7 @@ impl Scene {
             ptime: Duration::from_millis(20),
             dtx: false,
             ppm: 0.0,
+            burst: 1,
         }
     }
 
@@ -81,7 +84,9 @@ impl Scene {
         let mut heard = Heard { ticks: Vec::new(), stats: playout.stats(), audio: Vec::new(), network: Vec::new() };
         // The device's ticks fall between the packets, not on them.
         let first_pull = clock.local(Instant::ZERO) + Duration::from_micros(3_300);
-        for pull in Ticks::every(PULL).starting_at(first_pull) {
+        for pull in
+            Ticks::every(PULL * self.burst).starting_at(first_pull).flat_map(|pull| (0..self.burst).map(move |_| pull))
+        {
             let now = clock.true_time(pull);
             if now >= Instant::ZERO + self.length {
                 break;

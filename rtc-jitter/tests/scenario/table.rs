@@ -54,6 +54,8 @@ fn scenes() -> Vec<(&'static str, Scene)> {
     (fast.ppm, fast.length) = (300.0, ms(120_000));
     let mut slow = Scene::new(NetemConfig::default());
     (slow.ppm, slow.length) = (-300.0, ms(120_000));
+    let mut bursts = uniform(40, Order::Lost);
+    bursts.burst = 4;
     let mut long = uniform(40, Order::Lost);
     long.ptime = ms(60);
     let mut short = uniform(40, Order::Lost);
@@ -63,6 +65,7 @@ fn scenes() -> Vec<(&'static str, Scene)> {
         ("uniform 40", uniform(40, Order::Lost)),
         ("uniform 40, 60 ms packets", long),
         ("uniform 40, 2.5 ms packets", short),
+        ("uniform 40, pulled by four", bursts),
         ("uniform 100", uniform(100, Order::Lost)),
         ("uniform 100, in order", uniform(100, Order::Kept)),
         ("uniform 1000", uniform(1_000, Order::Lost)),
