@@ -43,7 +43,7 @@ fn every_library_is_ready_to_publish() {
         assert!(!package.keywords.is_empty() && !package.categories.is_empty(), "{name}: keywords and categories");
         assert!(package.metadata["docs"]["rs"]["all-features"].as_bool() == Some(true), "{name}: docs.rs section");
         let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
-        for file in ["README.md", "CHANGELOG.md", "src/lib.rs"] {
+        for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "src/lib.rs"] {
             assert!(folder.join(file).exists(), "{name}: {file}");
         }
     }
