@@ -158,7 +158,7 @@ fn queue_percentiles(run: &Run) -> [f64; 3] {
 fn capacity_bytes(scenario: &Scenario) -> Result<u64, ConfigError> {
     let until = |seconds: f64| {
         let schedule = path::schedule(scenario.forward)?;
-        let time = std::time::Duration::from_secs_f64(seconds);
+        let time = core::time::Duration::from_secs_f64(seconds);
         Ok(schedule.map_or(0, |schedule| schedule.size_until(time).as_bytes()))
     };
     Ok(until(scenario.seconds as f64)? - until(first_start(scenario))?)

@@ -1,6 +1,6 @@
 //! What work costs: CPU time of this thread, allocations, state.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,6 +1,6 @@
 //! Loss recovery: what is missing at the deadline, what it costs in bytes, and what codes cost in time.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use indicatif::ProgressBar;
 use rtc_core::ConfigError;
@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         }
         bar.inc(1);
     }
-    let codes = std::iter::once(blocks::ours()).chain(peers::block_codes());
+    let codes = core::iter::once(blocks::ours()).chain(peers::block_codes());
     let codes: Vec<_> = codes.filter(|code| options.wants_subject(&code.name)).collect();
     for (source, repair) in sizes {
         let scenario = code_name(*source, *repair);

@@ -12,6 +12,7 @@ mod bwe;
 mod cost;
 mod fec;
 mod interop;
+mod jitter;
 mod memory;
 mod peers;
 mod report;
@@ -108,8 +109,9 @@ impl Mechanism {
         match self {
             Self::Bwe => Some(bwe::run),
             Self::Fec => Some(fec::run),
+            Self::Jitter => Some(jitter::run),
             Self::Transport => Some(transport::run),
-            Self::Jitter | Self::Audio3a | Self::Mixer | Self::Svc => None,
+            Self::Audio3a | Self::Mixer | Self::Svc => None,
         }
     }
 

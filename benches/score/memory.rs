@@ -2,8 +2,9 @@
 
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait; all work is passed on to the system's allocator")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::alloc::System;
 
 use crate::peers;
 
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn allocations_are_counted() {
         let before = allocations();
-        let block = std::hint::black_box(vec![0_u8; 100_000]);
+        let block = core::hint::black_box(vec![0_u8; 100_000]);
         assert!(allocations() > before && live() >= 100_000);
         drop(block);
     }

@@ -30,6 +30,7 @@ impl<M> Subject<M> {
     }
 
     /// A peer that calls a C library.
+    #[cfg_attr(not(feature = "peers-system"), expect(dead_code, reason = "there is none without them"))]
     pub(crate) fn foreign(name: &str, version: &str, maker: M) -> Self {
         Self { counted: false, ..Self::peer(name, version, maker) }
     }
@@ -37,11 +38,6 @@ impl<M> Subject<M> {
     /// A peer that cannot be had, and why.
     pub(crate) fn absent(name: &str, why: &str) -> Self {
         Self { name: name.into(), maker: Err(why.into()), counted: false }
-    }
-
-    /// Whether this is our own crate, the only one with targets.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.name == "ours"
     }
 }
 

@@ -1,6 +1,6 @@
 //! What reading, writing and rewriting an RTP packet costs.
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use indicatif::ProgressBar;

@@ -3,8 +3,8 @@
 //! One acknowledgement per segment; losses are found as selective acknowledgements find them, three segments later (RFC 6675
 //! §3 with RACK-like counting), or by the retransmission timer of RFC 6298. A lost segment goes to the end of what is left.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
@@ -113,7 +113,7 @@ impl Cubic {
         let highest = self.highest_acked.map_or(segment, |highest| highest.max(segment));
         self.highest_acked = Some(highest);
         let still: BTreeMap<u64, Instant> = self.outstanding.split_off(&highest.saturating_sub(2));
-        let lost = std::mem::replace(&mut self.outstanding, still);
+        let lost = core::mem::replace(&mut self.outstanding, still);
         if !lost.is_empty() {
             self.left = self.left.map(|left| left + lost.len() as u64);
             if lost.keys().any(|segment| *segment >= self.recovery) {
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn slow_start_doubles_and_three_later_segments_mean_loss() {
         let mut flow = Cubic::new(Tcp::Long, Rng::new(1));
-        let sent: Vec<u64> = std::iter::from_fn(|| flow.poll(Instant::ZERO)).collect();
+        let sent: Vec<u64> = core::iter::from_fn(|| flow.poll(Instant::ZERO)).collect();
         assert_eq!(sent.len(), 10);
         let now = Instant::from_millis(100);
         for segment in 1..=3 {
@@ -290,7 +290,7 @@ mod tests {
         let mut flow = Cubic::new(Tcp::ShortOn, Rng::new(3));
         let (mut now, mut segments) = (Instant::ZERO, 0);
         while flow.resumes.is_none() {
-            let batch: Vec<u64> = std::iter::from_fn(|| flow.poll(now)).collect();
+            let batch: Vec<u64> = core::iter::from_fn(|| flow.poll(now)).collect();
             now += Duration::from_millis(100);
             segments += batch.len() as u64;
             for segment in batch {

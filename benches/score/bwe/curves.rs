@@ -17,7 +17,7 @@ impl Curves {
         let capacity = schedule(scenario.forward)?;
         let bins = u32::try_from(scenario.seconds * 10).unwrap_or(0);
         let value = |bin: u32| {
-            let time = std::time::Duration::from_millis(u64::from(bin) * 100);
+            let time = core::time::Duration::from_millis(u64::from(bin) * 100);
             capacity.as_ref().map(|schedule| schedule.rate_at(time).as_bps_f64() / 1e3)
         };
         Ok(Self(Chart {

@@ -1,8 +1,8 @@
 //! A run: flows over a shared bottleneck in virtual time.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rtc_core::bwe::{BandwidthEstimator, Ecn};
 use rtc_core::testkit::netem::{Jitter, Link, Loss, Netem, NetemConfig, QueueLimit, Sent};

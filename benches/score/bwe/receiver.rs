@@ -1,7 +1,7 @@
 //! A receiver that reports each packet, as transport-wide feedback does.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rtc_core::time::Instant;
 

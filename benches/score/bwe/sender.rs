@@ -1,7 +1,7 @@
 //! A media sender around an estimator: an encoder that follows the target, a pacer, probes, and the record of what was sent.
 
+use core::time::Duration;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use rtc_core::bwe::{BandwidthEstimator, Ecn, PacketResult, ProbeCluster, SentPacket};
 use rtc_core::pacing::{Pacer, Priority};

@@ -1,6 +1,6 @@
 //! Codes over a block: what they bring back, and what that costs.
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::testkit::rng::Rng;
@@ -15,7 +15,7 @@ use crate::subject::{BlockCode, MakeBlockCode, Subject};
 
 const ROUNDS: u32 = 9;
 /// Blocks between two readings of the clock.
-const BATCH: u64 = 200;
+const BATCH: u32 = 200;
 
 /// Which of a block arrive.
 struct Arrival {
@@ -53,14 +53,14 @@ pub(super) fn add(
     }
     let encode = measure(ROUNDS, || {
         (0..BATCH).for_each(|_| black_box(&mut *code).encode(black_box(&packets), repair));
-        BATCH
+        BATCH.into()
     });
     let mut turn = arrivals.iter().cycle();
     let decode = measure(ROUNDS, || {
         for arrival in turn.by_ref().take(BATCH as usize) {
             black_box(code.decode(black_box(&packets), &arrival.kept, arrival.repair));
         }
-        BATCH
+        BATCH.into()
     });
     let name = &subject.name;
     report.add(setting, name, Metric("recovered", "% of lost"), 100.0 * recovered as f64 / f64::max(lost as f64, 1.0));
@@ -123,7 +123,7 @@ impl BlockCode for Ulpfec {
         // The same numbers again are duplicates within a group; a flush ends it.
         self.encoder.flush();
         source.iter().for_each(|packet| self.encoder.protect(packet));
-        self.repair.extend(std::iter::from_fn(|| self.encoder.poll_repair()));
+        self.repair.extend(core::iter::from_fn(|| self.encoder.poll_repair()));
     }
 
     fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
@@ -132,7 +132,7 @@ impl BlockCode for Ulpfec {
         for repair in self.repair.iter().take(repair_kept) {
             let _ = decoder.insert_repair(repair);
         }
-        let recovered = std::iter::from_fn(|| decoder.poll_recovered());
+        let recovered = core::iter::from_fn(|| decoder.poll_recovered());
         recovered.filter(|packet| source.contains(packet)).count()
     }
 }

@@ -1,6 +1,6 @@
 //! What is done about loss, as a sender and a receiver.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
@@ -77,7 +77,7 @@ impl Recovery for Red {
 
     fn receive(&mut self, _: Instant, packet: &RtpPacket, here: &mut Vec<SeqNum>) {
         if self.1.insert(packet).is_ok() {
-            here.extend(std::iter::from_fn(|| self.1.poll()).map(|packet| packet.seq()));
+            here.extend(core::iter::from_fn(|| self.1.poll()).map(|packet| packet.seq()));
         }
     }
 }
@@ -89,7 +89,7 @@ impl Recovery for Fec {
     fn send(&mut self, _: Instant, packet: &RtpPacket, out: &mut Vec<RtpPacket>) {
         out.push(packet.clone());
         self.0.protect(packet);
-        out.extend(std::iter::from_fn(|| self.0.poll_repair()));
+        out.extend(core::iter::from_fn(|| self.0.poll_repair()));
     }
 
     fn receive(&mut self, _: Instant, packet: &RtpPacket, here: &mut Vec<SeqNum>) {
@@ -99,7 +99,7 @@ impl Recovery for Fec {
         } else if self.1.insert_repair(packet).is_err() {
             return;
         }
-        here.extend(std::iter::from_fn(|| self.1.poll_recovered()).map(|packet| packet.seq()));
+        here.extend(core::iter::from_fn(|| self.1.poll_recovered()).map(|packet| packet.seq()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A stream over a path that loses packets both ways.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use rtc_core::bwe::Ecn;
 use rtc_core::testkit::netem::{Loss, Netem, NetemConfig};

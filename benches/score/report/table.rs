@@ -81,18 +81,18 @@ fn cells(rows: &[Row]) -> Vec<Vec<String>> {
         }
     }
     let head = metrics.iter().map(|(metric, unit)| format!("{metric} [{unit}]"));
-    let mut lines = vec![std::iter::once(String::new()).chain(head).collect::<Vec<_>>()];
+    let mut lines = vec![core::iter::once(String::new()).chain(head).collect::<Vec<_>>()];
     let find = |subject: &str, metric: &(&str, &str)| {
         rows.iter().find(|row| row.subject == subject && (row.metric, row.unit) == *metric)
     };
     for subject in subjects {
         let values = metrics.iter().map(|metric| find(subject, metric).map_or_else(String::new, cell));
-        lines.push(std::iter::once(subject.to_owned()).chain(values).collect());
+        lines.push(core::iter::once(subject.to_owned()).chain(values).collect());
     }
     if rows.iter().any(|row| row.target.is_some()) {
         let target = |metric| find("ours", metric).and_then(|row| row.target);
         let targets = metrics.iter().map(|metric| target(metric).map_or_else(String::new, |target| target.to_string()));
-        lines.push(std::iter::once("target".to_owned()).chain(targets).collect());
+        lines.push(core::iter::once("target".to_owned()).chain(targets).collect());
     }
     lines
 }

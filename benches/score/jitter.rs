@@ -1,0 +1,251 @@
+//! Audio play-out: delay against concealment, how far both are from what hindsight could have done, and what it costs.
+
+use core::time::Duration;
+
+use indicatif::ProgressBar;
+use rtc_core::audio::AudioMut;
+use rtc_core::codec::AudioFormat;
+use rtc_core::testkit::metrics::median;
+use rtc_core::testkit::naive::{Coding, PcmDecoder};
+use rtc_core::testkit::signal::Speech;
+use rtc_core::time::Instant;
+use rtc_core::{ConfigError, RtpPacket};
+use rtc_examples::chart::{Chart, Series, Style};
+use rtc_jitter::{AudioPlayout, PlayoutConfig};
+
+use crate::cost::{measure, state_bytes};
+use crate::report::{Metric, Report, Setting};
+use crate::subject::{Heard, MakePlayer, PLAYER_RATE, Player, Subject};
+use crate::{Options, peers};
+
+mod oracle;
+mod recorded;
+mod replay;
+mod scenarios;
+
+use oracle::{Oracle, fixed_delay_for};
+use replay::{Outcome, Pull, Stream};
+use scenarios::{Delays, PACKETS, SYNTHETIC, TRACE_STEP};
+
+const DELAY: Metric = Metric("delay mean", "ms");
+const CONCEALED: Metric = Metric("concealed", "%");
+const METRICS: [Metric; 6] = [
+    DELAY,
+    Metric("delay p95", "ms"),
+    CONCEALED,
+    Metric("over oracle", "ms at equal concealment"),
+    Metric("best fixed delay", "ms at equal concealment"),
+    Metric("unlike the speech", "% of real blocks"),
+];
+/// The scenario the cost is measured on.
+const COST_SCENARIO: &str = "wifi-stalls";
+const ROUNDS: u32 = 3;
+/// Seconds of generated speech before it repeats.
+const SPEECH_SECONDS: usize = 40;
+
+/// A network, by seed.
+struct Scenario {
+    name: String,
+    input: String,
+    skew_ppm: f64,
+    delays: Box<dyn Fn(u64) -> Result<Delays, ConfigError>>,
+}
+
+pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
+    let mut report = Report::new("jitter");
+    let mut subjects = vec![Subject::ours(Box::new(ours) as MakePlayer)];
+    subjects.extend(peers::players());
+    subjects.retain(|subject| options.wants_subject(&subject.name));
+    let scenarios: Vec<Scenario> =
+        scenarios().into_iter().filter(|scenario| options.wants_scenario(&scenario.name)).collect();
+    let voices = recorded::voices();
+    bar.set_length(scenarios.len() as u64 * options.seeds);
+    for scenario in scenarios {
+        bar.set_message(scenario.name.clone());
+        if let Err(error) = score(&scenario, &subjects, &voices, options, bar, &mut report) {
+            bar.suspend(|| eprintln!("{}: {error}", scenario.name));
+        }
+    }
+    report
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let synthetic = SYNTHETIC.iter().map(|network| Scenario {
+        name: network.name.into(),
+        input: network.input.into(),
+        skew_ppm: network.skew_ppm,
+        delays: Box::new(|seed| network.delays(seed)),
+    });
+    let recorded = recorded::traces().into_iter().map(|(name, delays)| Scenario {
+        name,
+        input: format!("recorded, from packet {TRACE_STEP} x seed of {}", delays.len()),
+        skew_ppm: 0.0,
+        delays: Box::new(move |seed| {
+            let skip = usize::try_from(seed).unwrap_or(0) * TRACE_STEP % delays.len().max(1);
+            Ok(scenarios::relative(delays.iter().copied().cycle().skip(skip).take(PACKETS.min(delays.len())).collect()))
+        }),
+    });
+    synthetic.chain(recorded).collect()
+}
+
+/// All subjects over one network. Each seed is another network, voice and phase of the pulls.
+fn score(
+    scenario: &Scenario,
+    subjects: &[Subject<MakePlayer>],
+    voices: &[Vec<i16>],
+    options: &Options,
+    bar: &ProgressBar,
+    report: &mut Report,
+) -> Result<(), ConfigError> {
+    let input = format!(
+        "{}; voices: {} recorded, others synthetic",
+        scenario.input,
+        voices.len().min(usize::try_from(options.seeds / 2).unwrap_or(0))
+    );
+    let setting = Setting { scenario: scenario.name.clone(), input, seeds: options.seeds };
+    let admitted: Vec<(&Subject<MakePlayer>, &MakePlayer)> =
+        subjects.iter().filter_map(|subject| Some((subject, report.admit(subject)?))).collect();
+    let mut figures: Vec<[Vec<f64>; METRICS.len()]> = vec![Default::default(); admitted.len()];
+    let mut bounds: [Vec<f64>; 2] = Default::default();
+    for seed in 0..options.seeds {
+        let delays = (scenario.delays)(seed)?;
+        let stream = Stream::new(&delays, &voice(seed, voices), scenario.skew_ppm, phase(seed, options.seeds))?;
+        let oracle = Oracle::new(&delays);
+        for (index, (subject, make)) in admitted.iter().enumerate() {
+            let pulls = stream.run(&mut *make());
+            let outcome = stream.outcome(&pulls);
+            figures[index]
+                .iter_mut()
+                .zip(values(&outcome, &oracle, &delays))
+                .for_each(|(figure, value)| figure.push(value));
+            if index == 0 {
+                bounds[0].push(oracle.delay_for(outcome.concealed));
+                bounds[1].push(100.0 * outcome.concealed);
+            }
+            if seed == 0 {
+                draw(report, &setting, subject, &stream, &pulls, &delays);
+                if scenario.name == COST_SCENARIO {
+                    add_cost(report, &setting, subject, make, &stream);
+                }
+            }
+        }
+        bar.inc(1);
+    }
+    for ((subject, _), figures) in admitted.iter().zip(figures) {
+        for (metric, mut values) in METRICS.into_iter().zip(figures) {
+            report.add(&setting, &subject.name, metric, median(&mut values));
+        }
+    }
+    for (metric, mut values) in [DELAY, CONCEALED].into_iter().zip(bounds) {
+        report.add(&setting, "bound", metric, median(&mut values));
+    }
+    Ok(())
+}
+
+fn values(outcome: &Outcome, oracle: &Oracle, delays: &Delays) -> [f64; METRICS.len()] {
+    [
+        outcome.delay,
+        outcome.delay_p95,
+        100.0 * outcome.concealed,
+        outcome.delay - oracle.delay_for(outcome.concealed),
+        fixed_delay_for(delays, outcome.concealed),
+        100.0 * outcome.unlike,
+    ]
+}
+
+/// Synthetic speech for even seeds, recordings for odd ones as far as there are any.
+fn voice(seed: u64, voices: &[Vec<i16>]) -> Vec<i16> {
+    let recorded = usize::try_from(seed / 2).unwrap_or(0);
+    match voices.get(recorded) {
+        Some(voice) if seed % 2 == 1 => voice.clone(),
+        _ => speech(seed, SPEECH_SECONDS),
+    }
+}
+
+fn speech(seed: u64, seconds: usize) -> Vec<i16> {
+    let samples = Speech::new(PLAYER_RATE, seed).take(seconds * PLAYER_RATE.as_hz() as usize);
+    #[expect(clippy::cast_possible_truncation, reason = "within full scale")]
+    let narrow = |sample: f32| (sample * 32_767.0) as i16;
+    samples.map(narrow).collect()
+}
+
+/// Spreads the pulls over the 10 ms between them.
+fn phase(seed: u64, seeds: u64) -> Duration {
+    Duration::from_micros(10_000 * seed / seeds.max(1))
+}
+
+fn add_cost(report: &mut Report, setting: &Setting, subject: &Subject<MakePlayer>, make: &MakePlayer, stream: &Stream) {
+    let (_, state) = state_bytes(|| {
+        let mut player = make();
+        stream.play(&mut *player, |_, _, _| ());
+        player
+    });
+    let mut players: Vec<_> = (0..ROUNDS).map(|_| make()).collect();
+    let cost = measure(ROUNDS, || {
+        let mut pulls = 0;
+        if let Some(mut player) = players.pop() {
+            stream.play(&mut *player, |_, _, _| pulls += 1);
+        }
+        pulls
+    });
+    report.add_cost(setting, &subject.name, "ns/10 ms", cost, subject.counted);
+    if subject.counted {
+        report.add(setting, &subject.name, Metric("state", "bytes"), state as f64);
+    }
+}
+
+/// Adds the subject's delay over time to the chart of the scenario.
+fn draw(
+    report: &mut Report,
+    setting: &Setting,
+    subject: &Subject<MakePlayer>,
+    stream: &Stream,
+    pulls: &[Pull],
+    delays: &Delays,
+) {
+    const CLASSES: [&str; 4] = ["b", "c", "d", "e"];
+    /// Pulls, and packets, of one value.
+    const STEP: usize = 10;
+    if report.charts.last().is_none_or(|chart| chart.title != setting.scenario) {
+        let network = delays
+            .chunks(STEP / 2)
+            .map(|packets| packets.iter().flatten().max().map(|delay| delay.as_secs_f64() * 1e3));
+        report.charts.push(Chart {
+            title: setting.scenario.clone(),
+            caption: format!("{}. Delay of the slowest packet in 100 ms, and of play-out.", setting.input),
+            unit: "ms",
+            step: 0.1,
+            floor: 0.0,
+            ceiling: 1_500.0,
+            mark: None,
+            series: vec![Series { name: "network", class: "a", style: Style::Area, values: network.collect() }],
+        });
+    }
+    let Some(chart) = report.charts.last_mut() else { return };
+    let Some(class) = CLASSES.get(chart.series.len() - 1) else { return };
+    let values = pulls.chunks(STEP).map(|pulls| pulls.iter().rev().find_map(|pull| stream.delay(pull))).collect();
+    // A handful of names that live as long as the program.
+    let name = subject.name.clone().leak();
+    chart.series.push(Series { name, class, style: Style::Line, values });
+}
+
+fn ours() -> Box<dyn Player> {
+    let format = AudioFormat { rate: PLAYER_RATE, channels: 1 };
+    let mut config = PlayoutConfig::default();
+    config.jitter.clock = PLAYER_RATE;
+    let decoder = PcmDecoder::new(Coding::L16, format).expect("one channel");
+    Box::new(Ours(AudioPlayout::new(config, decoder).expect("the default differs only in its clock")))
+}
+
+struct Ours(AudioPlayout<PcmDecoder>);
+
+impl Player for Ours {
+    fn insert(&mut self, now: Instant, packet: &RtpPacket) {
+        self.0.insert(now, packet.clone());
+    }
+
+    fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard {
+        let pulled = self.0.pull(now, AudioMut::mono(out, PLAYER_RATE));
+        Heard { position: pulled.timestamp, concealed: pulled.concealed }
+    }
+}

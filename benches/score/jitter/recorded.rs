@@ -1,0 +1,103 @@
+//! Recorded networks and voices, read where they are and never needed.
+
+use core::time::Duration;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rtc_core::testkit::trace::DelayTrace;
+
+use super::scenarios::{Delays, PTIME, relative};
+use crate::subject::PLAYER_RATE;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name)
+}
+
+/// Names and delays of all traces there are, by name.
+pub(super) fn traces() -> Vec<(String, Delays)> {
+    files("traces").into_iter().filter_map(|path| Some((name_of(&path)?, read_trace(&path)?))).collect()
+}
+
+/// Recordings of speech at the player's rate, by name.
+pub(super) fn voices() -> Vec<Vec<i16>> {
+    let names = files("speech").into_iter().filter(|path| !name_of(path).is_some_and(|name| name.starts_with("music")));
+    names.filter_map(|path| read_voice(&path)).collect()
+}
+
+fn files(name: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder(name)).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_str()?.split('.').next()?.to_owned())
+}
+
+fn read_trace(path: &Path) -> Option<Delays> {
+    let bytes = fs::read(path).ok()?;
+    if path.extension().is_some_and(|extension| extension == "rtp") {
+        return parse_rtpdump(&bytes).map(relative);
+    }
+    let trace = DelayTrace::parse(core::str::from_utf8(&bytes).ok()?).ok()?;
+    Some(relative(trace.delays().to_vec()))
+}
+
+fn read_voice(path: &Path) -> Option<Vec<i16>> {
+    let mut reader = hound::WavReader::open(path).ok()?;
+    let spec = reader.spec();
+    let fits = spec.sample_rate == PLAYER_RATE.as_hz() && spec.channels == 1 && spec.bits_per_sample == 16;
+    if fits { reader.samples::<i16>().collect::<Result<_, _>>().ok() } else { None }
+}
+
+/// An rtpdump file: a line of text, 16 bytes of header, then packets, each after its length with and without these eight
+/// bytes and the millisecond it arrived. The packets' own timestamps do not matter: one follows another each [`PTIME`].
+fn parse_rtpdump(bytes: &[u8]) -> Option<Delays> {
+    let mut rest = bytes.get(bytes.iter().position(|byte| *byte == b'\n')? + 1 + 16..)?;
+    let mut arrivals: Vec<(i64, i64)> = Vec::new();
+    let (mut number, mut last) = (0_i64, None);
+    while rest.len() >= 8 {
+        let [high, low, _, _, a, b, c, d] = *rest.first_chunk()?;
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let packet = rest.get(8..length)?;
+        let sequence = u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]);
+        number += last.map_or(0, |last: u16| i64::from(sequence.wrapping_sub(last).cast_signed()));
+        last = Some(sequence);
+        arrivals.push((number, i64::from(u32::from_be_bytes([a, b, c, d]))));
+        rest = &rest[length..];
+    }
+    let first = arrivals.iter().map(|(number, _)| *number).min()?;
+    let millis = i64::try_from(PTIME.as_millis()).ok()?;
+    let delay = |(number, at): &(i64, i64)| at - millis * (number - first);
+    let least = arrivals.iter().map(delay).min()?;
+    let count = arrivals.iter().map(|(number, _)| number - first + 1).max()?;
+    let mut delays: Delays = vec![None; usize::try_from(count).ok()?];
+    for arrival in &arrivals {
+        let slot = delays.get_mut(usize::try_from(arrival.0 - first).ok()?)?;
+        *slot = Some(Duration::from_millis(u64::try_from(delay(arrival) - least).ok()?));
+    }
+    Some(delays)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtpdump_gives_delays_by_sequence_number() {
+        let mut file = b"#!rtpplay1.0 0.0.0.0/0\n0123456789abcdef".to_vec();
+        for (sequence, at) in [(65_535_u16, 30_u32), (1, 65), (0, 90)] {
+            file.extend(20_u16.to_be_bytes());
+            file.extend(12_u16.to_be_bytes());
+            file.extend(at.to_be_bytes());
+            file.extend([0x80, 0]);
+            file.extend(sequence.to_be_bytes());
+            file.extend([0; 8]);
+        }
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(parse_rtpdump(&file), Some(vec![ms(5), ms(45), ms(0)]));
+        assert_eq!(parse_rtpdump(b"no dump"), None);
+        assert_eq!(parse_rtpdump(&file[..file.len() - 1]), None);
+    }
+}
