@@ -79,33 +79,34 @@ impl Player for NetEqPlayer {
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
     let make: MakeBlockCode = Box::new(|source, repair| {
         let possible = source <= Ulpfec::MAX_BLOCK && repair <= source;
-        possible.then(|| Box::new(Block(Ulpfec::new(SSRC))) as Box<dyn BlockCode>)
+        possible.then(|| Box::<Block>::default() as Box<dyn BlockCode>)
     });
     vec![Subject::peer("libwebrtc ULPFEC", VERSION, make)]
 }
 
-/// Its coders know packets of another stream only by the sequence number, so any will do.
-const SSRC: u32 = 1;
-
-struct Block(Ulpfec);
+/// Made when the SSRC is known: the decoder writes it into what it brings back.
+#[derive(Default)]
+struct Block(Option<Ulpfec>);
 
 impl BlockCode for Block {
     fn encode(&mut self, source: &[RtpPacket], repair: usize) {
-        self.0.encode(source.iter().map(AsRef::as_ref), repair, Masks::Random);
+        let Some(first) = source.first() else { return };
+        let fec = self.0.get_or_insert_with(|| Ulpfec::new(first.ssrc().0));
+        fec.encode(source.iter().map(AsRef::as_ref), repair, Masks::Random);
     }
 
     fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
-        let Some(last) = source.last() else { return 0 };
-        self.0.reset();
+        let (Some(fec), Some(last)) = (&mut self.0, source.last()) else { return 0 };
+        fec.reset();
         for (packet, _) in source.iter().zip(kept).filter(|&(_, &kept)| kept) {
-            self.0.receive_source(packet.seq().0, packet.as_ref());
+            fec.receive_source(packet.seq().0, packet.as_ref());
         }
         let (mut sequence, mut index) = (last.seq(), 0);
-        while index < repair_kept && self.0.forward_repair(index, sequence.next().0) {
+        while index < repair_kept && fec.forward_repair(index, sequence.next().0) {
             (sequence, index) = (sequence.next(), index + 1);
         }
         let mut recovered = 0;
-        while let Some(packet) = self.0.poll_recovered() {
+        while let Some(packet) = fec.poll_recovered() {
             recovered += usize::from(source.iter().any(|original| packet == original.as_ref()));
         }
         recovered
@@ -114,8 +115,9 @@ impl BlockCode for Block {
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     let make: MakeRepair = Box::new(|rate| {
-        let sender = Sender { fec: Ulpfec::new(SSRC), rate, credit: 0.0, block: Vec::new(), due: VecDeque::new() };
-        (Box::new(sender), Box::new(Receiver(Ulpfec::new(SSRC))))
+        // The encoder takes the SSRC from the packets.
+        let sender = Sender { fec: Ulpfec::new(0), rate, credit: 0.0, block: Vec::new(), due: VecDeque::new() };
+        (Box::new(sender), Box::<Receiver>::default())
     });
     vec![Subject::peer("libwebrtc ULPFEC", VERSION, make)]
 }
@@ -139,14 +141,14 @@ impl FecEncoder for Sender {
         if self.block.len() < BLOCK {
             return;
         }
-        let repair = (self.credit as usize).min(BLOCK);
+        let repair = (self.credit.round() as usize).min(BLOCK);
         self.credit -= repair as f64;
         let made = self.fec.encode(self.block.iter().map(AsRef::as_ref), repair, Masks::Random).unwrap_or(0);
         let mut sequence = packet.seq();
         for payload in (0..made).filter_map(|index| self.fec.repair(index)) {
             sequence = sequence.next();
             // The decoder expects numbers that follow the block's.
-            let repair = RtpPacket::builder(REPAIR, sequence, packet.timestamp(), Ssrc(!packet.ssrc().0));
+            let repair = RtpPacket::builder(REPAIR, sequence, packet.timestamp(), other_ssrc(packet.ssrc()));
             self.due.extend(repair.build(payload));
         }
         self.block.clear();
@@ -157,19 +159,66 @@ impl FecEncoder for Sender {
     }
 }
 
-struct Receiver(Ulpfec);
+#[derive(Default)]
+struct Receiver(Option<Ulpfec>);
 
 impl FecDecoder for Receiver {
     fn insert_source(&mut self, packet: &RtpPacket) {
-        self.0.receive_source(packet.seq().0, packet.as_ref());
+        let fec = self.0.get_or_insert_with(|| Ulpfec::new(packet.ssrc().0));
+        fec.receive_source(packet.seq().0, packet.as_ref());
     }
 
     fn insert_repair(&mut self, packet: &RtpPacket) -> Result<(), Malformed> {
-        self.0.receive_repair(packet.seq().0, packet.payload());
+        let fec = self.0.get_or_insert_with(|| Ulpfec::new(other_ssrc(packet.ssrc()).0));
+        fec.receive_repair(packet.seq().0, packet.payload());
         Ok(())
     }
 
     fn poll_recovered(&mut self) -> Option<RtpPacket> {
-        RtpPacket::parse(Bytes::copy_from_slice(self.0.poll_recovered()?)).ok()
+        RtpPacket::parse(Bytes::copy_from_slice(self.0.as_mut()?.poll_recovered()?)).ok()
+    }
+}
+
+/// Of repair packets by that of the media, and the other way.
+fn other_ssrc(ssrc: Ssrc) -> Ssrc {
+    Ssrc(!ssrc.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc_core::SeqNum;
+
+    use super::*;
+
+    fn block() -> Vec<RtpPacket> {
+        let packet = |seq: u8| {
+            let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq.into()), RtpTime(9), Ssrc(77));
+            packet.build(&[seq; 50]).unwrap()
+        };
+        (0..10).map(packet).collect()
+    }
+
+    #[test]
+    fn a_lost_packet_of_a_block_comes_back_whole() {
+        let (block, mut code) = (block(), Block::default());
+        let mut kept = vec![true; 10];
+        kept[4] = false;
+        code.encode(&block, 2);
+        assert_eq!((code.decode(&block, &kept, 2), code.decode(&block, &kept, 0)), (1, 0));
+    }
+
+    #[test]
+    fn a_lost_packet_of_a_stream_comes_back_whole() {
+        let (mut sender, mut receiver) = (repairs().remove(0).maker.unwrap())(0.2);
+        for packet in block() {
+            sender.protect(&packet);
+            if packet.seq() != SeqNum(0) {
+                receiver.insert_source(&packet);
+            }
+        }
+        let repairs: Vec<_> = std::iter::from_fn(|| sender.poll_repair()).collect();
+        assert_eq!(repairs.len(), 2);
+        repairs.iter().for_each(|repair| receiver.insert_repair(repair).unwrap());
+        assert_eq!(receiver.poll_recovered().as_ref(), block().first());
     }
 }
