@@ -141,7 +141,7 @@ impl FecEncoder for Sender {
         if self.block.len() < BLOCK {
             return;
         }
-        let repair = (self.credit.round() as usize).min(BLOCK);
+        let repair = (0..BLOCK).take_while(|&repair| repair as f64 + 0.5 <= self.credit).count();
         self.credit -= repair as f64;
         let made = self.fec.encode(self.block.iter().map(AsRef::as_ref), repair, Masks::Random).unwrap_or(0);
         let mut sequence = packet.seq();
