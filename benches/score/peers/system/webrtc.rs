@@ -216,7 +216,7 @@ mod tests {
                 receiver.insert_source(&packet);
             }
         }
-        let repairs: Vec<_> = std::iter::from_fn(|| sender.poll_repair()).collect();
+        let repairs: Vec<_> = core::iter::from_fn(|| sender.poll_repair()).collect();
         assert_eq!(repairs.len(), 2);
         repairs.iter().for_each(|repair| receiver.insert_repair(repair).unwrap());
         assert_eq!(receiver.poll_recovered().as_ref(), block().first());
