@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::{env, fs};
 
-const SOURCES: [&str; 4] = ["shim/goog_cc.cc", "shim/heap.cc", "shim/neteq.cc", "shim/ulpfec.cc"];
+const SOURCES: [&str; 5] = ["shim/audio.cc", "shim/goog_cc.cc", "shim/heap.cc", "shim/neteq.cc", "shim/ulpfec.cc"];
 const HEADER: &str = "shim/shim.h";
 
 fn main() {

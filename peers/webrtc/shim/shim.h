@@ -102,6 +102,31 @@ void fec_receive(FecPeer* peer, uint16_t sequence, const uint8_t* data, size_t l
 FecSlice fec_recovered(FecPeer* peer);
 void fec_reset(FecPeer* peer);
 
+struct ApmPeer;
+
+struct ApmSettings {
+  int32_t rate;
+  int32_t channels;
+  int32_t noise_suppression;  // -1: off, 0 to 3: low to very high
+  bool echo_canceller;
+  bool gain_control;
+};
+
+ApmPeer* apm_new(const ApmSettings* settings);
+void apm_free(ApmPeer* peer);
+// 10 ms of as many planes as there are channels.
+bool apm_render(ApmPeer* peer, const float* const* planes);
+bool apm_capture(ApmPeer* peer, float* const* planes);
+
+struct MixerPeer;
+
+MixerPeer* mixer_new(int32_t rate, int32_t max_sources);
+void mixer_free(MixerPeer* peer);
+void mixer_resize(MixerPeer* peer, size_t count);
+// 10 ms, interleaved.
+bool mixer_set(MixerPeer* peer, size_t index, const int16_t* samples, size_t count, size_t channels);
+bool mixer_mix(MixerPeer* peer, size_t channels, int16_t* samples, size_t capacity);
+
 struct HeapCounters {
   uint64_t allocations;
   uint64_t live;  // bytes

@@ -8,6 +8,10 @@ use core::ffi::{CStr, c_char};
 use core::ptr::NonNull;
 use core::slice;
 
+mod audio;
+
+pub(crate) use audio::{Apm, ApmSettings, Mixer};
+
 /// What the shim knows and we do not: an object behind a pointer.
 #[repr(C)]
 pub(crate) struct Opaque {
