@@ -381,3 +381,24 @@ fn comfort_noise_goes_on_longer_than_words() {
     assert_eq!(kinds[122..], [PulledKind::Silence; 28]);
     assert_eq!(playout.stats().silent_concealed_samples, playout.stats().concealed_samples);
 }
+
+#[test]
+fn packets_may_change_their_length() {
+    let mut playout = playout();
+    let voice = voice(8_000);
+    let (mut arrivals, mut samples) = (Vec::new(), 0);
+    for n in 0..60_u16 {
+        // 20, 60, 2.5 and 40 ms, in turn.
+        let len = [160, 480, 20, 320][usize::from(n / 4) % 4];
+        if samples + len > voice.len() {
+            break;
+        }
+        let (seq, time) = (SeqNum(65_530) + n, FIRST + ticks(samples));
+        let packet = RtpPacket::builder(PayloadType::new(10), seq, time, Ssrc(3));
+        arrivals.push((samples / 8, packet.build(&payload(&voice[samples..samples + len])).unwrap()));
+        samples += len;
+    }
+    let (_, heard) = run(&mut playout, 0, samples / 8, &arrivals);
+    assert_eq!(playout.stats().concealed_samples, 0);
+    assert_eq!(heard[200..], voice[40..heard.len() - 160]);
+}

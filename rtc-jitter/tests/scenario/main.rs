@@ -4,5 +4,6 @@
 
 mod behaviour;
 mod quality;
+mod recorded;
 mod sim;
 mod table;
