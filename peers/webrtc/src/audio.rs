@@ -149,6 +149,7 @@ fn to_i16(sample: f32) -> i16 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "samples")]
 mod tests {
     use rtc_core::testkit::rng::Rng;
 

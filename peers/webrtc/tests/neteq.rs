@@ -1,5 +1,5 @@
 //! NetEq plays what it is given, in its time, and conceals what it is not.
-#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test may panic")]
 
 use core::time::Duration;
 use std::fs;
