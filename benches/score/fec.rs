@@ -114,7 +114,7 @@ fn measure(
     if options.wants_subject("ours") {
         add_runs(case, "ours", &|| method::ours(case.method, case.round_trip), report)?;
     }
-    if let Method::Ulpfec(rate) = case.method {
+    if let Method::Ulpfec(rate, _) = case.method {
         for subject in repairs {
             let Some(make) = report.admit(subject) else { continue };
             let make = || {

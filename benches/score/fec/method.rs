@@ -10,7 +10,7 @@ use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
-use rtc_fec::ulpfec::{Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
 
 use super::scenarios::{DEADLINE_MS, Method};
 
@@ -53,18 +53,18 @@ pub(super) fn ours(method: Method, round_trip: Duration) -> Result<Box<dyn Recov
             Box::new(Red(RedEncoder::new(config)?, RedDecoder::new(RedDecoderConfig::default())))
         }
         Method::Nack => Box::new(Nack::new(round_trip)?),
-        Method::Ulpfec(rate) => {
-            let (encoder, decoder) = ulpfec(rate)?;
+        Method::Ulpfec(rate, pattern) => {
+            let (encoder, decoder) = ulpfec(rate, pattern)?;
             Box::new(Fec(Box::new(encoder), Box::new(decoder)))
         }
     })
 }
 
-fn ulpfec(rate: f64) -> Result<(UlpfecEncoder, UlpfecDecoder), ConfigError> {
+fn ulpfec(rate: f64, pattern: Pattern) -> Result<(UlpfecEncoder, UlpfecDecoder), ConfigError> {
     let mut config = UlpfecEncoderConfig::default();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few packets")]
     let repair = (rate * GROUP as f64).round() as usize;
-    config.protection = Protection::even(GROUP, repair)?;
+    config.protection = Protection::even(GROUP, repair)?.with_pattern(pattern);
     Ok((UlpfecEncoder::new(config)?, UlpfecDecoder::new(UlpfecDecoderConfig::default())?))
 }
 

@@ -1,5 +1,7 @@
 //! The losses, streams and codes recovery is measured on.
 
+use rtc_fec::ulpfec::Pattern;
+
 /// How long after it was sent a packet is of use: what a conversation can wait.
 pub(super) const DEADLINE_MS: u64 = 300;
 /// Length of a stream in seconds.
@@ -33,18 +35,19 @@ pub(super) enum Method {
     Red(usize),
     /// Requests and retransmissions.
     Nack,
-    /// Repair packets per packet of media.
-    Ulpfec(f64),
+    /// Repair packets per packet of media; ours in this pattern, peers in their own.
+    Ulpfec(f64, Pattern),
 }
 
-pub(super) const METHODS: [(&str, Stream, Method); 7] = [
+pub(super) const METHODS: [(&str, Stream, Method); 8] = [
     ("red-1", AUDIO, Method::Red(1)),
     ("red-2", AUDIO, Method::Red(2)),
     ("red-5", AUDIO, Method::Red(5)),
     ("nack-audio", AUDIO, Method::Nack),
     ("nack-video", VIDEO, Method::Nack),
-    ("ulpfec-50", VIDEO, Method::Ulpfec(0.5)),
-    ("ulpfec-100", VIDEO, Method::Ulpfec(1.0)),
+    ("ulpfec-50", VIDEO, Method::Ulpfec(0.5, Pattern::Interleaved)),
+    ("ulpfec-50-crossed", VIDEO, Method::Ulpfec(0.5, Pattern::Crossed)),
+    ("ulpfec-100", VIDEO, Method::Ulpfec(1.0, Pattern::Interleaved)),
 ];
 
 /// Blocks of a code: source and repair packets of 1200 bytes, of which as many as there are source packets arrive.
