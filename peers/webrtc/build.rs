@@ -14,7 +14,8 @@ fn main() {
     let prefix = Path::new("/usr");
     let headers = prefix.join("include/tg_owt");
     let libraries = archives(prefix);
-    if !headers.is_dir() || libraries.is_none() {
+    let includes = [headers.join("api/neteq/neteq.h"), prefix.join("include/absl/types/optional.h")];
+    if libraries.is_none() || !includes.iter().all(|header| header.is_file()) {
         eprintln!("peer-webrtc: libwebrtc is not installed. On Debian 12: apt-get install libtgowt-dev libabsl-dev");
         exit(1);
     }
