@@ -123,6 +123,15 @@ pub struct NetworkOptions {
     /// What waits at the link at most before packets are dropped, milliseconds
     #[arg(long, value_name = "MS", value_parser = within(1.0..=10_000.0))]
     pub queue: Option<f64>,
+    /// Packets delivered twice, percent
+    #[arg(long, value_name = "PERCENT", value_parser = within(0.0..=100.0))]
+    pub duplicate: Option<f64>,
+    /// Let jitter bring packets out of order
+    #[arg(long)]
+    pub reorder: bool,
+    /// Overrides apply to what the far end sends only: an asymmetric path
+    #[arg(long)]
+    pub back_only: bool,
     /// How much faster the far end's clock runs, parts per million
     #[arg(long, value_name = "PPM", default_value = "0", value_parser = within(-1000.0..=1000.0), allow_hyphen_values = true)]
     pub skew: f64,

@@ -30,8 +30,11 @@ impl Network {
         let seed = options.seed;
         let (description, mut ways) = preset(&options.net, seed)?;
         let mut changes = Vec::new();
-        for config in &mut ways {
+        for config in &mut ways[usize::from(options.back_only)..] {
             changes = apply(options, config)?;
+        }
+        if options.back_only && !changes.is_empty() {
+            changes.push("only from far to near".into());
         }
         let description =
             if changes.is_empty() { description.into() } else { format!("{description}; with {}", changes.join(", ")) };
@@ -118,6 +121,14 @@ fn apply(options: &NetworkOptions, config: &mut NetemConfig) -> Result<Vec<Strin
         config.queue = QueueLimit::Time(millis(queue));
         changes.push(format!("{queue} ms of queue"));
     }
+    if let Some(percent) = options.duplicate {
+        config.duplication = percent / 100.0;
+        changes.push(format!("{percent} % twice"));
+    }
+    if options.reorder {
+        config.reordering = true;
+        changes.push("out of order".into());
+    }
     Ok(changes)
 }
 
@@ -147,6 +158,15 @@ mod tests {
         let network = Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).unwrap();
         assert!((network.ways[1].loss.mean() - 0.12).abs() < 1e-9);
         assert!(network.description.ends_with("with 12 % loss, in bursts of 3, 64 kb/s"), "{}", network.description);
+    }
+
+    #[test]
+    fn overrides_of_one_way_leave_the_other_alone() {
+        let arguments = ["call", "--net", "perfect", "--loss", "12", "--duplicate", "5", "--reorder", "--back-only"];
+        let [there, back] =
+            Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).unwrap().ways;
+        assert_eq!((there.loss.mean(), there.duplication, there.reordering), (0.0, 0.0, false));
+        assert_eq!((back.loss.mean(), back.duplication, back.reordering), (0.12, 0.05, true));
     }
 
     #[test]
