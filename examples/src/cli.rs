@@ -2,10 +2,13 @@
 
 use core::net::SocketAddr;
 use core::ops::RangeInclusive;
+use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use rtc_core::testkit::netem::Outage;
+use rtc_core::testkit::trace::DeliveryTrace;
 
 use crate::network;
 
@@ -46,7 +49,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE", global = true)]
     pub far: Option<PathBuf>,
     /// Run both ends as processes of their own over UDP on this machine, in real time
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = EMULATION)]
     pub live: bool,
     /// Where the sounds and reports go
     #[arg(long, value_name = "DIR", default_value = "out/call", global = true)]
@@ -95,6 +98,26 @@ pub struct VoiceOptions {
     pub no_inband_fec: bool,
 }
 
+/// Names of the settings a real network does not take.
+const EMULATION: [&str; 16] = [
+    "net",
+    "back",
+    "back_only",
+    "loss",
+    "burst",
+    "delay",
+    "jitter",
+    "shape",
+    "spike",
+    "reorder",
+    "duplicate",
+    "capacity",
+    "trace",
+    "queue",
+    "codel",
+    "outage",
+];
+
 /// The emulated network. The flags override the preset, both ways.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Network")]
@@ -102,6 +125,9 @@ pub struct NetworkOptions {
     /// The network between the two
     #[arg(long, value_name = "NAME", default_value = "30%-loss", value_parser = PossibleValuesParser::new(network::NAMES))]
     pub net: String,
+    /// The network from far to near, where it differs
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(network::NAMES))]
+    pub back: Option<String>,
     /// Seed of every random choice
     #[arg(long, default_value = "1", global = true)]
     pub seed: u64,
@@ -114,12 +140,21 @@ pub struct NetworkOptions {
     /// One-way delay, milliseconds
     #[arg(long, value_name = "MS", value_parser = within(0.0..=5000.0))]
     pub delay: Option<f64>,
-    /// Extra delay, exponential with this mean, milliseconds
+    /// Extra delay of each packet, milliseconds
     #[arg(long, value_name = "MS", value_parser = within(0.0..=5000.0))]
     pub jitter: Option<f64>,
+    /// Its distribution: up to, with the standard deviation or with the mean of --jitter
+    #[arg(long, value_name = "NAME", default_value = "exponential", value_parser = PossibleValuesParser::new(network::SHAPES), requires = "jitter")]
+    pub shape: String,
+    /// Once each 10 s everything is held back for so long, milliseconds
+    #[arg(long, value_name = "MS", value_parser = within(0.0..=10_000.0))]
+    pub spike: Option<f64>,
     /// What the link carries, kb/s
     #[arg(long, value_name = "KBPS", value_parser = within(1.0..=1e7))]
     pub capacity: Option<f64>,
+    /// The same, recorded: a file in the format of Mahimahi
+    #[arg(long, value_name = "FILE", value_parser = trace, conflicts_with = "capacity")]
+    pub trace: Option<DeliveryTrace>,
     /// What waits at the link at most before packets are dropped, milliseconds
     #[arg(long, value_name = "MS", value_parser = within(1.0..=10_000.0))]
     pub queue: Option<f64>,
@@ -132,6 +167,12 @@ pub struct NetworkOptions {
     /// Overrides apply to what the far end sends only: an asymmetric path
     #[arg(long)]
     pub back_only: bool,
+    /// Keep the queue short with CoDel (RFC 8289)
+    #[arg(long)]
+    pub codel: bool,
+    /// Nothing arrives from this second for so many seconds; may be repeated
+    #[arg(long, value_name = "FROM:SECONDS", value_parser = outage)]
+    pub outage: Vec<Outage>,
     /// How much faster the far end's clock runs, parts per million
     #[arg(long, value_name = "PPM", default_value = "0", value_parser = within(-1000.0..=1000.0), allow_hyphen_values = true)]
     pub skew: f64,
@@ -166,6 +207,19 @@ fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + 
     }
 }
 
+/// A parser of Mahimahi traces by file name.
+fn trace(path: &str) -> Result<DeliveryTrace, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    DeliveryTrace::parse(&text).map_err(|error| error.to_string())
+}
+
+/// A parser of outages, as in `3:0.5`.
+fn outage(text: &str) -> Result<Outage, String> {
+    let seconds = |text| within(0.0..=3600.0)(text).map(Duration::from_secs_f64);
+    let (from, length) = text.split_once(':').ok_or("must be two numbers of seconds, as in 3:0.5")?;
+    Ok(Outage { from: seconds(from)?, length: seconds(length)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +243,15 @@ mod tests {
     }
 
     #[test]
+    fn a_live_call_takes_no_emulation() {
+        for setting in EMULATION {
+            let network = <NetworkOptions as Args>::augment_args(clap::Command::new("call"));
+            assert!(network.get_arguments().any(|argument| argument.get_id() == setting), "{setting}");
+        }
+        assert!(parse(&["--live", "--seed", "3", "--bitrate", "24"]).unwrap().options.live);
+    }
+
+    #[test]
     fn bad_arguments_are_refused_in_one_line() {
         for arguments in [
             &["--net", "carrier-pigeon"][..],
@@ -199,6 +262,12 @@ mod tests {
             &["--packet", "17"],
             &["--no-such-thing"],
             &["connect", "nowhere"],
+            &["--live", "--loss", "3"],
+            &["--live", "--net", "wifi"],
+            &["--outage", "3"],
+            &["--outage", "3:-1"],
+            &["--shape", "uniform"],
+            &["--trace", "no-such-file"],
         ] {
             let message = parse(arguments).unwrap_err();
             assert_eq!(message.lines().count(), 1, "{message}");

@@ -2,13 +2,16 @@
 
 use core::time::Duration;
 
-use rtc_core::testkit::netem::{Jitter, Link, Loss, NetemConfig, QueueLimit, Spikes};
+use rtc_core::testkit::netem::{CoDelConfig, Jitter, Link, Loss, NetemConfig, QueueLimit, Spikes};
 use rtc_core::{Bitrate, ConfigError};
 
 use crate::cli::NetworkOptions;
 
 /// The presets.
 pub const NAMES: [&str; 7] = ["perfect", "wifi", "lte-drive", "30%-loss", "70%-loss", "jitter-1000ms", "dialup-edge"];
+
+/// How jitter may be distributed.
+pub const SHAPES: [&str; 3] = ["uniform", "normal", "exponential"];
 
 /// A network between the two ends of a call.
 #[derive(Debug, Clone)]
@@ -29,6 +32,12 @@ impl Network {
     pub fn from_options(options: &NetworkOptions) -> Result<Self, ConfigError> {
         let seed = options.seed;
         let (description, mut ways) = preset(&options.net, seed)?;
+        let mut description = description.to_owned();
+        if let Some(back) = &options.back {
+            let (other, [_, way]) = preset(back, seed)?;
+            description = format!("{description}; the other way {other}");
+            ways[1] = way;
+        }
         let mut changes = Vec::new();
         for config in &mut ways[usize::from(options.back_only)..] {
             changes = apply(options, config)?;
@@ -36,8 +45,9 @@ impl Network {
         if options.back_only && !changes.is_empty() {
             changes.push("only from far to near".into());
         }
-        let description =
-            if changes.is_empty() { description.into() } else { format!("{description}; with {}", changes.join(", ")) };
+        if !changes.is_empty() {
+            description = format!("{description}; with {}", changes.join(", "));
+        }
         Ok(Self { name: options.net.clone(), description, ways })
     }
 }
@@ -88,14 +98,17 @@ fn lossy(loss: f64) -> NetemConfig {
 fn spiky() -> NetemConfig {
     let mut config = steady(30);
     config.jitter = Jitter::Uniform { max: Duration::from_millis(10) };
-    let second = Duration::from_secs(1);
-    config.spikes = Some(Spikes { every: 10 * second, shortest: second, longest: second });
+    config.spikes = Some(spikes(Duration::from_secs(1)));
     config
+}
+
+/// One spike each 10 s.
+fn spikes(length: Duration) -> Spikes {
+    Spikes { every: Duration::from_secs(10), shortest: length, longest: length }
 }
 
 /// Applies the overrides to one way; returns them in words.
 fn apply(options: &NetworkOptions, config: &mut NetemConfig) -> Result<Vec<String>, ConfigError> {
-    let millis = |ms: f64| Duration::from_secs_f64(ms / 1e3);
     let mut changes = Vec::new();
     if let Some(percent) = options.loss {
         config.loss = match options.burst {
@@ -110,26 +123,62 @@ fn apply(options: &NetworkOptions, config: &mut NetemConfig) -> Result<Vec<Strin
         changes.push(format!("{delay} ms delay"));
     }
     if let Some(jitter) = options.jitter {
-        config.jitter = Jitter::Exponential { mean: millis(jitter) };
-        changes.push(format!("{jitter} ms mean jitter"));
+        let time = millis(jitter);
+        config.jitter = match options.shape.as_str() {
+            "uniform" => Jitter::Uniform { max: time },
+            "normal" => Jitter::Normal { std_dev: time },
+            _ => Jitter::Exponential { mean: time },
+        };
+        changes.push(format!("{jitter} ms {} jitter", options.shape));
     }
-    if let Some(kbps) = options.capacity {
-        config.link = Link::Rate(Bitrate::from_bps_f64(kbps * 1e3));
-        changes.push(format!("{kbps} kb/s"));
-    }
-    if let Some(queue) = options.queue {
-        config.queue = QueueLimit::Time(millis(queue));
-        changes.push(format!("{queue} ms of queue"));
-    }
-    if let Some(percent) = options.duplicate {
-        config.duplication = percent / 100.0;
-        changes.push(format!("{percent} % twice"));
+    if let Some(spike) = options.spike {
+        config.spikes = Some(spikes(millis(spike)));
+        changes.push(format!("spikes of {spike} ms"));
     }
     if options.reorder {
         config.reordering = true;
         changes.push("out of order".into());
     }
+    if let Some(percent) = options.duplicate {
+        config.duplication = percent / 100.0;
+        changes.push(format!("{percent} % twice"));
+    }
+    changes.extend(apply_link(options, config));
+    for outage in &options.outage {
+        config.outages.push(*outage);
+        changes.push(format!(
+            "nothing for {} s from second {}",
+            outage.length.as_secs_f64(),
+            outage.from.as_secs_f64()
+        ));
+    }
     Ok(changes)
+}
+
+/// The part of [`apply`] that is about the link and its queue.
+fn apply_link(options: &NetworkOptions, config: &mut NetemConfig) -> Vec<String> {
+    let mut changes = Vec::new();
+    if let Some(kbps) = options.capacity {
+        config.link = Link::Rate(Bitrate::from_bps_f64(kbps * 1e3));
+        changes.push(format!("{kbps} kb/s"));
+    }
+    if let Some(trace) = &options.trace {
+        config.link = Link::Deliveries(trace.clone());
+        changes.push(format!("a recorded link of {:.0} kb/s on average", trace.mean_rate().as_bps_f64() / 1e3));
+    }
+    if let Some(queue) = options.queue {
+        config.queue = QueueLimit::Time(millis(queue));
+        changes.push(format!("{queue} ms of queue"));
+    }
+    if options.codel {
+        config.codel = Some(CoDelConfig::default());
+        changes.push("CoDel".into());
+    }
+    changes
+}
+
+fn millis(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms / 1e3)
 }
 
 #[cfg(test)]
@@ -167,6 +216,14 @@ mod tests {
             Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).unwrap().ways;
         assert_eq!((there.loss.mean(), there.duplication, there.reordering), (0.0, 0.0, false));
         assert_eq!((back.loss.mean(), back.duplication, back.reordering), (0.12, 0.05, true));
+    }
+
+    #[test]
+    fn the_way_back_may_be_another() {
+        let arguments = ["call", "--net", "perfect", "--back", "dialup-edge", "--outage", "1:2", "--outage", "5:0.5"];
+        let network = Network::from_options(&Cli::try_parse_from(arguments).unwrap().options.network).unwrap();
+        assert_eq!((&network.ways[0].link, network.ways[0].outages.len()), (&Link::Unlimited, 2));
+        assert_eq!(network.ways[1].link, Link::Rate(Bitrate::from_kbps(40)));
     }
 
     #[test]
