@@ -48,7 +48,7 @@ pub struct Way {
 /// One direction of a call in a few numbers. Rates in kb/s include all headers.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
-    /// From sound reaching the microphone to the same sound leaving the loudspeaker: median.
+    /// From sound reaching the microphone to the same sound leaving the loudspeaker: median. Zero if none did.
     pub mouth_to_ear_p50_ms: f64,
     /// 95th percentile.
     pub mouth_to_ear_p95_ms: f64,
@@ -56,7 +56,8 @@ pub struct Summary {
     pub mouth_to_ear_max_ms: f64,
     /// Packets the network lost, percent.
     pub network_loss_percent: f64,
-    /// Voice frames that were not there to be decoded when their time came, after all recovery, percent.
+    /// Voice frames that were not decoded when their time came, after all recovery, percent: those that never came or came too
+    /// late, and those that came and were discarded.
     pub residual_loss_percent: f64,
     /// Sound made up by concealment, percent of the time the talker's stream was playing.
     pub concealed_percent: f64,
@@ -80,6 +81,8 @@ pub struct Summary {
     pub frames_from_rtx: u64,
     /// Frames decoded from the low-rate copy inside the next Opus packet.
     pub frames_from_inband_fec: u64,
+    /// Of all that came, frames the listener dropped: to catch up with a backlog, or because they could not be decoded.
+    pub frames_discarded: u64,
     /// Packets given to the network.
     pub packets_sent: u64,
     /// Packets that came out of it, duplicates apart.

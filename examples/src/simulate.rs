@@ -22,7 +22,7 @@ use recorder::Recorder;
 
 /// The sound card's frame.
 const FRAME: Duration = Duration::from_millis(10);
-/// After the last word, the time given to what is still on its way.
+/// After the last word, the time given to what is still on its way, beside the delay of that way.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// What a simulated call is made of.
@@ -40,6 +40,13 @@ pub struct Setup {
     pub length: Duration,
     /// How much faster the far end's clock runs, parts per million.
     pub skew: f64,
+}
+
+impl Setup {
+    fn drain(&self) -> Duration {
+        let [there, back] = &self.network.ways;
+        DRAIN + there.delay.max(back.delay)
+    }
 }
 
 /// What came of it, for each listener: what the far end heard first.
@@ -64,7 +71,7 @@ pub fn run(setup: &Setup, mut progress: impl FnMut(f64)) -> Result<[Heard; 2], C
     let ways = [Recorder::new(setup, near.clock, &near.endpoint)?, Recorder::new(setup, far.clock, &far.endpoint)?];
     let network = Duplex::new(there, back, setup.seed)?;
     let mut call = Call { network, ends, ways, until: Instant::ZERO + setup.length };
-    let end = call.until + DRAIN;
+    let end = call.until + setup.drain();
     let mut now = Instant::ZERO;
     while now <= end {
         call.step(now);
@@ -74,7 +81,7 @@ pub fn run(setup: &Setup, mut progress: impl FnMut(f64)) -> Result<[Heard; 2], C
     }
     let Call { network, ends: [near, far], ways: [to_far, to_near], .. } = call;
     let (there, back) = (network.forward.stats(), network.reverse.stats());
-    Ok([to_far.finish(&near.endpoint, there), to_near.finish(&far.endpoint, back)])
+    Ok([to_far.finish(&near.endpoint, &far.endpoint, there), to_near.finish(&far.endpoint, &near.endpoint, back)])
 }
 
 struct Call {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use clap::Parser;
 use rtc_core::audio::AudioBuffer;
+use rtc_core::testkit::metrics::align;
 use rtc_examples::cli::Cli;
 use rtc_examples::network::Network;
 use rtc_examples::report::{STEP, Verdict};
@@ -153,6 +154,46 @@ fn the_listener_hears_what_was_said() {
         let (said, heard) = (loud(&heard.timeline.said_dbfs), loud(&heard.timeline.heard_dbfs));
         let different = said.iter().zip(&heard).skip(10).filter(|(a, b)| **a > -45.0 && (*a - *b).abs() > 6.0).count();
         assert!(different <= said.len() / 20, "{different} of {} steps differ in loudness", said.len());
+    }
+}
+
+/// The delay of the report against the delay of the sound itself: where what was said lies in what was heard.
+#[test]
+fn mouth_to_ear_is_what_the_sounds_show() {
+    let setup = setup(4, &["--net", "perfect"]);
+    let heard = run(&setup, |_| {}).expect("the setup is possible");
+    // A second of speech at 8 kHz, which tells delays apart to an eighth of a millisecond.
+    let low = |sound: &AudioBuffer| -> Vec<f32> {
+        sound.as_ref().plane(0)[96_000..168_000].chunks(6).map(|part| part.iter().sum::<f32>() / 6.0).collect()
+    };
+    for (said, heard) in setup.says.iter().zip(&heard) {
+        let found = align(&low(said)[..8_000], &low(&heard.sound), 0..=2_400).expect("both speak");
+        assert!(found.correlation > 0.8, "{found:?}");
+        // The microphone hands over what it heard in the 10 ms before.
+        let measured = found.delay as f64 / 8.0 + 10.0;
+        let told = heard.summary.mouth_to_ear_p50_ms;
+        assert!((measured - told).abs() < 1.0, "{measured} ms measured, {told} ms told");
+    }
+}
+
+/// A queue of many seconds overflows the patience of the play-out, which drops what it cannot catch up with: that is loss, too.
+#[test]
+fn what_the_listener_discards_counts_as_lost() {
+    for heard in call(10, &["--net", "perfect", "--spike", "4000", "--seed", "3"]) {
+        let s = heard.summary;
+        let came =
+            s.frames_received + s.frames_from_red + s.frames_from_fec + s.frames_from_rtx + s.frames_from_inband_fec;
+        assert!(s.frames_discarded > 0, "{s:?}");
+        let lost = s.frames_sent - came + s.frames_discarded;
+        assert!((s.residual_loss_percent - 100.0 * lost as f64 / s.frames_sent as f64).abs() < 1e-9, "{s:?}");
+    }
+}
+
+#[test]
+fn the_last_words_arrive_however_long_the_way() {
+    for heard in call(4, &["--net", "perfect", "--delay", "4000"]) {
+        assert_eq!(heard.summary.residual_loss_percent, 0.0, "{:?}", heard.summary);
+        assert!(heard.summary.mouth_to_ear_p95_ms > 4_000.0, "{:?}", heard.summary);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::report::{STEP, Summary};
 use crate::voice::{Arrival, Endpoint, LOOK_AHEAD, Origin, Spoken};
 use crate::wav::RATE;
 
-use super::{DRAIN, FRAME, Heard, Setup};
+use super::{FRAME, Heard, Setup};
 
 mod bins;
 
@@ -57,7 +57,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(setup: &Setup, clock: SkewedClock, talker: &Endpoint) -> Result<Self, ConfigError> {
-        let length = setup.length + DRAIN + FRAME;
+        let length = setup.length + setup.drain() + FRAME;
         let samples = usize::try_from(RATE.ticks_in(length)).map_err(|_| ConfigError::new("length", "is too long"))?;
         Ok(Self {
             clock,
@@ -147,8 +147,10 @@ impl Recorder {
     }
 
     /// Everything said, sent and played.
-    pub(super) fn finish(mut self, talker: &Endpoint, network: NetemStats) -> Heard {
-        let sent = talker.stats();
+    pub(super) fn finish(mut self, talker: &Endpoint, listener: &Endpoint, network: NetemStats) -> Heard {
+        let (sent, played) = (talker.stats(), listener.stats().playout.packets);
+        // What is late was never taken for arrived.
+        let discarded = played.packets_discarded() - played.packets_late + played.packets_undecodable;
         let count = |origin| self.frames.iter().filter(|frame| frame.origin == Some(origin)).count() as u64;
         let missing = self.frames.iter().filter(|frame| frame.origin.is_none()).count() as u64;
         let seconds = self.said_seconds().max(STEP);
@@ -162,7 +164,7 @@ impl Recorder {
             mouth_to_ear_p95_ms: delay_at(95.0),
             mouth_to_ear_max_ms: delay_at(100.0),
             network_loss_percent: percent(network.lost(), network.sent),
-            residual_loss_percent: percent(missing, sent.frames),
+            residual_loss_percent: percent(missing + discarded, sent.frames),
             concealed_percent: percent(self.concealed, self.heard),
             concealment_events: self.gaps,
             overhead_percent: percent(all_bytes.saturating_sub(voice_bytes), voice_bytes),
@@ -174,6 +176,7 @@ impl Recorder {
             frames_from_fec: count(Origin::Ulpfec),
             frames_from_rtx: count(Origin::Rtx),
             frames_from_inband_fec: count(Origin::InbandFec),
+            frames_discarded: discarded,
             packets_sent: network.sent,
             packets_received: network.delivered,
         };
