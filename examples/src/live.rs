@@ -39,6 +39,7 @@ const LISTENING: &str = "listening on ";
 /// # Errors
 /// One line if the socket or the output cannot be used.
 pub fn listen(addr: SocketAddr, options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Result<bool, String> {
+    output::check(&options.out)?;
     let socket = UdpSocket::bind(addr).map_err(|error| format!("{addr}: {error}"))?;
     let local = socket.local_addr().map_err(|error| error.to_string())?;
     output::say(&format!("{LISTENING}{local}"));
@@ -56,6 +57,7 @@ pub fn connect(
     voice: VoiceConfig,
     says: [AudioBuffer; 2],
 ) -> Result<bool, String> {
+    output::check(&options.out)?;
     let any = if addr.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(any).map_err(|error| error.to_string())?;
     let [near, _] = says;
@@ -67,6 +69,7 @@ pub fn connect(
 /// # Errors
 /// One line if the process cannot be started, or as for [`connect`].
 pub fn both(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Result<bool, String> {
+    output::check(&options.out)?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     // The listener gets the same settings: everything after the program's name but `--live` itself.
     let settings = std::env::args_os().skip(1).filter(|argument| argument != "--live");

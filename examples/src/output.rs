@@ -8,6 +8,14 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Makes sure that results can be put into `folder`, before anybody waits for them.
+///
+/// # Errors
+/// As [`write_all`].
+pub fn check(folder: &Path) -> Result<(), String> {
+    write_all(folder, |_| Ok(()))
+}
+
 /// Fills `folder` with what `fill` writes: into a folder beside it first, moved over file by file once all is written.
 ///
 /// # Errors

@@ -52,6 +52,15 @@ fn a_call_in_which_nothing_arrives_fails() {
 }
 
 #[test]
+fn results_that_cannot_be_written_are_refused_before_the_call() {
+    let file = folder("unwritable").join("file");
+    std::fs::write(&file, "not a folder").expect("test files can be written");
+    let output = call(&file, &["--seconds", "1"]);
+    let message = String::from_utf8(output.stderr).expect("text");
+    assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_in_one_line_and_writes_nothing() {
     let out = folder("refused");
     let (text, empty) = (out.join("text.wav"), out.join("empty.wav"));

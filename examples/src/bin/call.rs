@@ -49,6 +49,7 @@ fn simulated(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> R
         length: core::time::Duration::from_secs_f64(options.seconds),
         skew: options.network.skew,
     };
+    output::check(&options.out)?;
     let mut progress = Progress::new("calling", options.seconds);
     #[expect(clippy::disallowed_methods, reason = "what the run costs is wall-clock time")]
     let start = std::time::Instant::now();
