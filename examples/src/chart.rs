@@ -167,7 +167,7 @@ impl Scale {
         let values = || chart.series.iter().flat_map(|series| series.values.iter().flatten().copied());
         let longest = chart.series.iter().map(|series| series.values.len()).max().unwrap_or(0);
         let peak = values().chain(chart.mark.map(|(level, _)| level)).fold(f64::NEG_INFINITY, f64::max);
-        let high = (peak * 1.08).min(chart.ceiling);
+        let high = (peak + 0.08 * (peak - chart.floor)).min(chart.ceiling);
         let high = if high > chart.floor { high } else { chart.floor + 1.0 };
         Self { low: chart.floor, high, seconds: (longest as f64 * chart.step).max(1e-9) }
     }
@@ -218,6 +218,23 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(ticks(0.0, 300.0, 5.0).collect::<Vec<_>>(), [0.0, 100.0, 200.0, 300.0]);
         assert_eq!(ticks(-60.0, 0.0, 5.0).collect::<Vec<_>>(), [-60.0, -40.0, -20.0, 0.0]);
+    }
+
+    #[test]
+    fn all_values_lie_inside_below_zero_too() {
+        let series =
+            Series { name: "loudness", class: "a", style: Style::Line, values: vec![Some(-20.0), Some(-40.0)] };
+        let chart = Chart {
+            title: String::new(),
+            caption: String::new(),
+            unit: "dBFS",
+            step: 0.1,
+            floor: -70.0,
+            ceiling: 0.0,
+            mark: None,
+            series: vec![series],
+        };
+        assert!(Scale::of(&chart).high > -20.0);
     }
 
     #[test]

@@ -148,8 +148,11 @@ fn frames_in(seconds: f64, rate: u32) -> usize {
 fn explain(error: &hound::Error) -> String {
     match error {
         hound::Error::IoError(error) if error.kind() == std::io::ErrorKind::NotFound => "no such file".into(),
+        // What hound says of a file that ends early has no kind of its own.
+        hound::Error::IoError(error) if error.kind() == std::io::ErrorKind::Other => "the file ends early".into(),
         hound::Error::IoError(error) => error.to_string(),
-        hound::Error::FormatError(reason) => format!("not a WAV file ({reason})"),
+        hound::Error::FormatError(reason) => format!("not a WAV file, or a damaged one ({reason})"),
+        hound::Error::Unsupported => "a WAV file, but of a sample format that is not supported".into(),
         error => error.to_string(),
     }
 }

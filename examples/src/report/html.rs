@@ -21,7 +21,7 @@ pub fn to_html(report: &Report) -> String {
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(
         page,
-        "<header><p class=\"kicker\">A voice call, {:.0} seconds, seed {}</p><h1>{}</h1><p class=\"net\">{}</p>\
+        "<header><p class=\"kicker\">A voice call, {} seconds, seed {}</p><h1>{}</h1><p class=\"net\">{}</p>\
          <p class=\"verdict {class}\"><b>{word}</b> {}</p></header>",
         report.seconds,
         report.seed,
@@ -48,7 +48,11 @@ type Row = (&'static str, &'static str, fn(&Summary) -> String);
 
 const ROWS: [Row; 8] = [
     ("Mouth to ear", "median and 95th percentile", |s| {
-        format!("{:.0} / {:.0} ms", s.mouth_to_ear_p50_ms, s.mouth_to_ear_p95_ms)
+        if s.mouth_to_ear_max_ms > 0.0 {
+            format!("{:.0} / {:.0} ms", s.mouth_to_ear_p50_ms, s.mouth_to_ear_p95_ms)
+        } else {
+            "none".into()
+        }
     }),
     ("Network loss", "packets that never arrived", |s| format!("{:.1} %", s.network_loss_percent)),
     ("Residual loss", "voice frames missing after all recovery", |s| format!("{:.2} %", s.residual_loss_percent)),

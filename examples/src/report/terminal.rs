@@ -7,7 +7,7 @@ use super::{Report, Summary};
 pub fn to_table(report: &Report) -> String {
     let [first, second] = &report.ways;
     let mut table = format!(
-        "{} for {:.0} s, seed {}: {}\n\n",
+        "{} for {} s, seed {}: {}\n\n",
         report.network, report.seconds, report.seed, report.network_description
     );
     let heads = [first, second].map(|way| format!("{} to {}", way.talker, way.listener));
@@ -15,11 +15,10 @@ pub fn to_table(report: &Report) -> String {
     for (name, value) in ROWS {
         line(&mut table, name, &[first, second].map(|way| value(&way.summary)));
     }
-    let Summary { frames_sent, .. } = first.summary;
     let cost = &report.cost;
     let _ = write!(
         table,
-        "\n  {frames_sent} voice frames each way. One endpoint costs {:.0} us per 10 ms; {:.0} times faster than real time.\n\n{}\n",
+        "\n  One endpoint costs {:.0} us per 10 ms; {:.0} times faster than real time.\n\n{}\n",
         cost.micros_per_10_ms,
         cost.real_time_factor,
         report.verdict.sentence()
@@ -30,19 +29,25 @@ pub fn to_table(report: &Report) -> String {
 /// A row of the table: its name, and how its value is read from a summary.
 type Row = (&'static str, fn(&Summary) -> String);
 
-const ROWS: [Row; 9] = [
-    ("mouth to ear, median", |s| format!("{:.0} ms", s.mouth_to_ear_p50_ms)),
-    ("mouth to ear, p95", |s| format!("{:.0} ms", s.mouth_to_ear_p95_ms)),
+const ROWS: [Row; 10] = [
+    ("mouth to ear, median", |s| delay(s.mouth_to_ear_p50_ms)),
+    ("mouth to ear, p95", |s| delay(s.mouth_to_ear_p95_ms)),
     ("network loss", |s| format!("{:.1} %", s.network_loss_percent)),
     ("residual loss", |s| format!("{:.2} %", s.residual_loss_percent)),
     ("concealed sound", |s| format!("{:.2} %", s.concealed_percent)),
-    ("frames from RED", |s| s.frames_from_red.to_string()),
+    ("voice frames", |s| s.frames_sent.to_string()),
+    ("from RED", |s| s.frames_from_red.to_string()),
     ("from RTX / ULPFEC / in-band", |s| {
         format!("{} / {} / {}", s.frames_from_rtx, s.frames_from_fec, s.frames_from_inband_fec)
     }),
     ("redundancy overhead", |s| format!("{:.0} %", s.overhead_percent)),
     ("sent / voice alone", |s| format!("{:.0} / {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
 ];
+
+/// No sound travels in no time: zero is that none did.
+fn delay(ms: f64) -> String {
+    if ms > 0.0 { format!("{ms:.0} ms") } else { "none".into() }
+}
 
 fn line(table: &mut String, name: &str, values: &[String; 2]) {
     let _ = writeln!(table, "  {name:<28}{:>16}{:>16}", values[0], values[1]);
