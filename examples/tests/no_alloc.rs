@@ -2,9 +2,10 @@
 
 #![expect(unsafe_code, reason = "a counting allocator cannot be written without")]
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 
 use bytes::Bytes;
 use rtc_core::audio::AudioBuffer;
