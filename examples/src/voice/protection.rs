@@ -11,8 +11,10 @@ const RESIDUAL: f64 = 0.005;
 const NACK_ONLY: f64 = 0.01;
 /// From this loss on, RED brings frames back sooner than ULPFEC, whose group has to fill first.
 const RED_FROM: f64 = 0.04;
-/// Farthest frame a RED block can name: 14 bits of 48 kHz are 341 ms (RFC 2198 §3), and later ones help nobody.
+/// Copies beyond which the next one helps nobody.
 const MAX_COPIES: usize = 12;
+/// Age of the oldest frame a RED block can name: 14 bits of 48 kHz (RFC 2198 §3).
+const RED_REACH: Duration = Duration::from_micros(341_312);
 /// Speech is not worth sending below this rate; redundancy gives way first.
 const MIN_VOICE: Bitrate = Bitrate::from_kbps(8);
 /// The longest packet: 60 ms add as much delay.
@@ -98,8 +100,13 @@ impl Protection {
         let wanted = limits.red_copies.unwrap_or_else(|| copies_for(loss));
         let packet_time = packet_time(conditions.rate, limits);
         let rate = |copies| voice_rate(conditions.rate, packet_time, copies);
-        let red_copies =
-            (0..=wanted.min(MAX_COPIES)).rev().find(|copies| rate(*copies) >= MIN_VOICE.min(limits.voice)).unwrap_or(0);
+        // Longer packets leave room for fewer copies, and none is to be paid for that cannot be sent.
+        let reach = RED_REACH.as_nanos() / packet_time.as_nanos().max(1);
+        let reach = usize::try_from(reach).unwrap_or(MAX_COPIES);
+        let red_copies = (0..=wanted.min(MAX_COPIES).min(reach))
+            .rev()
+            .find(|copies| rate(*copies) >= MIN_VOICE.min(limits.voice))
+            .unwrap_or(0);
         let ulpfec = limits.ulpfec && red_copies == 0 && (NACK_ONLY..RED_FROM).contains(&loss);
         let mut voice = rate(red_copies);
         if ulpfec {
@@ -194,6 +201,15 @@ mod tests {
     fn packets_grow_longer_where_headers_would_eat_the_rate() {
         let times = [300, 60, 40, 30, 20, 16].map(|kbps| (kbps, at(0.0, kbps).packet_time.as_millis()));
         assert_eq!(times, [(300, 20), (60, 20), (40, 20), (30, 40), (20, 40), (16, 60)]);
+    }
+
+    #[test]
+    fn long_packets_are_not_repeated_beyond_the_reach_of_red() {
+        let copies = [10, 20, 40, 60].map(|ms| {
+            let limits = Limits { packet_time: Duration::from_millis(ms), ..LIMITS };
+            Protection::choose(Conditions { loss: 0.7, rate: Bitrate::from_kbps(2_000) }, limits).red_copies
+        });
+        assert_eq!(copies, [12, 12, 8, 5]);
     }
 
     #[test]
