@@ -56,7 +56,7 @@ pub(crate) struct Limits {
 /// [`Estimate::pacing`]: rtc_core::bwe::Estimate::pacing
 pub(crate) type MakeEstimator = Box<dyn Fn(Limits) -> Box<dyn BandwidthEstimator>>;
 
-/// Plays out one stream of mono L16 (RFC 3551 §4.5.11) at [`Player::RATE`], which is also the clock of its timestamps, in
+/// Plays out one stream of mono L16 (RFC 3551 §4.5.11) at [`PLAYER_RATE`], which is also the clock of its timestamps, in
 /// packets of 20 ms with payload type [`PAYLOAD_TYPE`].
 pub(crate) trait Player {
     /// Takes a packet as it arrives, in any order.

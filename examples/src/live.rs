@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
 use bytes::Bytes;
+use rtc_core::RtpPacket;
 use rtc_core::audio::AudioBuffer;
 use rtc_core::time::{Instant, earliest};
+use rtc_transport::rtcp::is_rtcp;
 
 use crate::cli::Options;
 use crate::output;
@@ -176,11 +178,15 @@ impl Line<'_> {
         let mut buffer = [0; MAX_DATAGRAM];
         match self.socket.recv_from(&mut buffer) {
             Ok((len, from)) => {
-                // The first to call is the peer; nobody else gets a word in.
+                let datagram = Bytes::copy_from_slice(&buffer[..len]);
+                // The first to call is the peer, and nobody else gets a word in. Whoever only knocks is not calling.
+                if self.peer.is_none() && !is_rtcp(&datagram) && RtpPacket::parse(datagram.clone()).is_err() {
+                    return Ok(());
+                }
                 if *self.peer.get_or_insert(from) == from {
                     let now = clock.now();
                     self.last_heard = Some(now);
-                    self.endpoint.receive(now, Bytes::copy_from_slice(&buffer[..len]));
+                    self.endpoint.receive(now, datagram);
                 }
                 Ok(())
             }
