@@ -1,4 +1,4 @@
-//! Saying results, and writing them so that a folder holds all of them or none.
+//! Saying results, and writing them so that a failure while writing leaves a folder as it was.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,7 +19,8 @@ pub fn check(folder: &Path) -> Result<(), String> {
 /// Fills `folder` with what `fill` writes: into a folder beside it first, moved over file by file once all is written.
 ///
 /// # Errors
-/// One line on what could not be written; `folder` then holds nothing new.
+/// One line on what could not be written, `folder` then being as before; or on what could not be moved there in the end, when
+/// it may hold a part.
 pub fn write_all(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
     std::fs::create_dir_all(folder).map_err(fail)?;
