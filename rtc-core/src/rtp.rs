@@ -1,16 +1,20 @@
-//! RTP packets: a checked view over one buffer, a builder, in-place rewriting and header extensions (RFC 3550, RFC 8285).
+//! RTP packets: a checked view over one buffer, a builder, in-place rewriting, header extensions (RFC 3550, RFC 8285),
+//! and what stands before the media in video payloads.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::{Malformed, PayloadType, RtpTime, SeqNum, Ssrc};
 
+mod bits;
 mod block;
 mod build;
 #[cfg(feature = "rtp")]
 mod convert;
+pub mod dependency;
 mod element;
 pub mod extension;
 mod layout;
+pub mod payload;
 mod rewrite;
 
 pub use build::RtpBuilder;

@@ -4,6 +4,7 @@
 
 mod audio;
 mod extension;
+mod payload;
 mod rtp;
 mod seq;
 mod video;

@@ -1,0 +1,143 @@
+use alloc::vec::Vec;
+
+use crate::svc::LayerId;
+use crate::{Fault, Malformed};
+
+use super::{Bits, ChainDiffs, FrameDiffs, Indication, Indications, MAX_TARGETS};
+
+/// Most templates: their numbers have six bits.
+const MAX_TEMPLATES: usize = 64;
+
+/// How frames of a stream depend on each other: the templates that descriptors refer to (A.8.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DependencyStructure {
+    /// The number of the first template; they go on from there, modulo 64.
+    id_offset: u8,
+    pub(super) targets: u8,
+    pub(super) chains: u8,
+    /// The chain that protects each decode target.
+    protected_by: [u8; MAX_TARGETS],
+    /// The highest layers each decode target has, as the templates tell.
+    target_layers: [LayerId; MAX_TARGETS],
+    templates: Vec<Template>,
+    resolutions: Vec<(u16, u16)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Template {
+    pub(super) layer: LayerId,
+    pub(super) indications: Indications,
+    pub(super) frame_diffs: FrameDiffs,
+    pub(super) chain_diffs: ChainDiffs,
+}
+
+impl DependencyStructure {
+    /// Decode targets, 32 at most.
+    #[must_use]
+    pub const fn targets(&self) -> usize {
+        self.targets as usize
+    }
+
+    /// Chains, at most as many as decode targets.
+    #[must_use]
+    pub const fn chains(&self) -> usize {
+        self.chains as usize
+    }
+
+    /// The chain that protects a decode target; `None` without chains.
+    #[must_use]
+    pub fn protected_by(&self, target: usize) -> Option<usize> {
+        (self.chains > 0 && target < self.targets()).then(|| usize::from(self.protected_by[target]))
+    }
+
+    /// The highest layers of a decode target; `None` if there is no such target.
+    #[must_use]
+    pub fn target_layer(&self, target: usize) -> Option<LayerId> {
+        (target < self.targets()).then(|| self.target_layers[target])
+    }
+
+    /// Width and height of each spatial layer, lowest first; empty if not told.
+    #[must_use]
+    pub fn resolutions(&self) -> &[(u16, u16)] {
+        &self.resolutions
+    }
+
+    /// A bit for each decode target.
+    #[must_use]
+    pub fn all_targets(&self) -> u32 {
+        u32::MAX >> (32 - u32::from(self.targets))
+    }
+
+    pub(super) fn template(&self, id: u8) -> Option<&Template> {
+        self.templates.get(usize::from((id + 64 - self.id_offset) % 64))
+    }
+
+    pub(super) fn read(bits: &mut Bits<'_>) -> Result<Self, Malformed> {
+        let (id_offset, targets) = (bits.byte(6)?, bits.byte(5)? + 1);
+        let mut templates = read_layers(bits)?;
+        for template in &mut templates {
+            template.indications = Indications::read(bits, targets)?;
+        }
+        for template in &mut templates {
+            template.frame_diffs = FrameDiffs::read_template(bits)?;
+        }
+        let mut protected_by = [0; MAX_TARGETS];
+        #[expect(clippy::cast_possible_truncation, reason = "below 33")]
+        let chains = bits.below(u32::from(targets) + 1)? as u8;
+        if chains > 0 {
+            for chain in protected_by.iter_mut().take(usize::from(targets)) {
+                #[expect(clippy::cast_possible_truncation, reason = "below 32")]
+                let protecting = bits.below(u32::from(chains))? as u8;
+                *chain = protecting;
+            }
+            for template in &mut templates {
+                template.chain_diffs = ChainDiffs::read(bits, chains, 4)?;
+            }
+        }
+        let resolutions = if bits.flag()? { read_resolutions(bits, &templates)? } else { Vec::new() };
+        let target_layers = target_layers(&templates);
+        Ok(Self { id_offset, targets, chains, protected_by, target_layers, templates, resolutions })
+    }
+}
+
+/// The templates' layers, each one, the next temporal or the next spatial layer after the one before.
+fn read_layers(bits: &mut Bits<'_>) -> Result<Vec<Template>, Malformed> {
+    let mut templates = Vec::new();
+    let mut layer = LayerId::default();
+    loop {
+        if templates.len() == MAX_TEMPLATES {
+            return bits.fault(Fault::Length);
+        }
+        templates.push(Template {
+            layer,
+            indications: Indications::default(),
+            frame_diffs: FrameDiffs::default(),
+            chain_diffs: ChainDiffs::default(),
+        });
+        match bits.take(2)? {
+            0 => {}
+            1 => layer.temporal += 1,
+            2 => layer = LayerId { spatial: layer.spatial + 1, temporal: 0 },
+            _ => return Ok(templates),
+        }
+    }
+}
+
+fn read_resolutions(bits: &mut Bits<'_>, templates: &[Template]) -> Result<Vec<(u16, u16)>, Malformed> {
+    let layers = templates.last().map_or(0, |template| template.layer.spatial) + 1;
+    (0..layers).map(|_| Ok((bits.word()?.saturating_add(1), bits.word()?.saturating_add(1)))).collect()
+}
+
+/// A decode target has the highest layers of the templates that are part of it (A.8.3, decode_target_layers).
+fn target_layers(templates: &[Template]) -> [LayerId; MAX_TARGETS] {
+    let mut layers = [LayerId::default(); MAX_TARGETS];
+    for (target, highest) in layers.iter_mut().enumerate() {
+        for template in templates {
+            if template.indications.of(target) != Indication::NotPresent {
+                highest.spatial = highest.spatial.max(template.layer.spatial);
+                highest.temporal = highest.temporal.max(template.layer.temporal);
+            }
+        }
+    }
+    layers
+}

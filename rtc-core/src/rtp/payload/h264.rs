@@ -1,0 +1,152 @@
+//! H.264 (RFC 6184): single NAL units, aggregates without decoding order (STAP-A), fragments (FU-A).
+
+use crate::{Fault, Malformed};
+
+const FORMAT: &str = "H.264 payload";
+
+/// NAL unit types (H.264 table 7-1, RFC 6184 table 1).
+pub mod nal {
+    /// Coded slice of a picture other than IDR.
+    pub const SLICE: u8 = 1;
+    /// Coded slice of an IDR picture: decoding can start with it.
+    pub const IDR: u8 = 5;
+    /// Sequence parameter set.
+    pub const SPS: u8 = 7;
+    /// Picture parameter set.
+    pub const PPS: u8 = 8;
+    /// Access unit delimiter.
+    pub const DELIMITER: u8 = 9;
+    /// Aggregate of NAL units of one time.
+    pub const STAP_A: u8 = 24;
+    /// Fragment of a NAL unit.
+    pub const FU_A: u8 = 28;
+}
+
+/// What a payload holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// One NAL unit, whole (RFC 6184 §5.6).
+    Single(&'a [u8]),
+    /// Several NAL units, each after its length (§5.7.1).
+    Aggregate(Aggregate<'a>),
+    /// A piece of a NAL unit (§5.8).
+    Fragment(Fragment<'a>),
+}
+
+/// A piece of a NAL unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// The unit's first byte.
+    pub header: u8,
+    /// S: it begins with this piece.
+    pub is_start: bool,
+    /// E: it ends with this piece.
+    pub is_end: bool,
+    /// The bytes of it after the first.
+    pub data: &'a [u8],
+}
+
+/// NAL units with their lengths before them, checked to be whole: an iterator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aggregate<'a>(&'a [u8]);
+
+impl<'a> Payload<'a> {
+    /// Reads what a payload holds.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the payload is empty, of a type beyond packetization modes 0 and 1, or its lengths do not fit.
+    pub fn parse(payload: &'a [u8]) -> Result<Self, Malformed> {
+        let truncated = Malformed::new(FORMAT, Fault::Truncated);
+        let (&header, rest) = payload.split_first().ok_or(truncated)?;
+        match kind(header) {
+            1..=23 => Ok(Self::Single(payload)),
+            nal::STAP_A => {
+                let mut units = Aggregate(rest);
+                let mut count = 0;
+                while !units.0.is_empty() {
+                    units.next().ok_or(truncated)?;
+                    count += 1;
+                }
+                if count == 0 { Err(truncated) } else { Ok(Self::Aggregate(Aggregate(rest))) }
+            }
+            nal::FU_A => {
+                let (&flags, data) = rest.split_first().ok_or(truncated)?;
+                let (is_start, is_end) = (flags & 0x80 != 0, flags & 0x40 != 0);
+                if is_start && is_end {
+                    return Err(Malformed::new(FORMAT, Fault::Inconsistent));
+                }
+                if data.is_empty() {
+                    return Err(truncated);
+                }
+                Ok(Self::Fragment(Fragment { header: header & 0xe0 | flags & 0x1f, is_start, is_end, data }))
+            }
+            _ => Err(Malformed::new(FORMAT, Fault::Type)),
+        }
+    }
+}
+
+impl<'a> Iterator for Aggregate<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let length = usize::from(u16::from_be_bytes(*length));
+        if length == 0 || length > rest.len() {
+            return None;
+        }
+        let (unit, rest) = rest.split_at(length);
+        self.0 = rest;
+        Some(unit)
+    }
+}
+
+/// The type of the NAL unit that begins with this byte.
+#[must_use]
+pub const fn kind(header: u8) -> u8 {
+    header & 0x1f
+}
+
+/// Whether other pictures need the NAL unit that begins with this byte: nal_ref_idc.
+#[must_use]
+pub const fn is_reference(header: u8) -> bool {
+    header & 0x60 != 0
+}
+
+/// Whether a slice begins a picture: first_mb_in_slice is zero, of which the Exp-Golomb code is a single 1 (H.264 §7.3.3).
+/// `data` is what follows the first byte of the NAL unit.
+#[must_use]
+pub fn starts_picture(data: &[u8]) -> bool {
+    data.first().is_some_and(|first| first & 0x80 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aggregates_hold_whole_units() {
+        let payload = [0x78, 0, 2, 0x67, 1, 0, 1, 0x68];
+        let Ok(Payload::Aggregate(units)) = Payload::parse(&payload) else { panic!("no aggregate") };
+        assert_eq!(units.collect::<Vec<_>>(), [&[0x67, 1][..], &[0x68]]);
+        for bad in [&payload[..7], &payload[..6], &payload[..1], &[0x78, 0, 0]] {
+            assert_eq!(Payload::parse(bad), Err(Malformed::new(FORMAT, Fault::Truncated)));
+        }
+    }
+
+    #[test]
+    fn fragments_say_what_they_are_of() {
+        let Ok(Payload::Fragment(fragment)) = Payload::parse(&[0x7c, 0x85, 0xaa]) else { panic!("no fragment") };
+        assert_eq!(fragment, Fragment { header: 0x65, is_start: true, is_end: false, data: &[0xaa] });
+        assert_eq!(kind(fragment.header), nal::IDR);
+        assert!(starts_picture(fragment.data) && is_reference(fragment.header));
+        assert_eq!(Payload::parse(&[0x7c, 0xc5, 0xaa]), Err(Malformed::new(FORMAT, Fault::Inconsistent)));
+        assert_eq!(Payload::parse(&[0x7c, 0x85]), Err(Malformed::new(FORMAT, Fault::Truncated)));
+    }
+
+    #[test]
+    fn other_types_are_refused() {
+        for kind in [0, 25, 26, 27, 29, 30, 31] {
+            assert_eq!(Payload::parse(&[kind, 0, 0, 0]), Err(Malformed::new(FORMAT, Fault::Type)));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! VP9 (RFC 9628).
+
+use crate::svc::LayerId;
+use crate::{Fault, Malformed};
+
+use super::PictureId;
+
+const FORMAT: &str = "VP9 payload";
+/// Most pictures one may need (RFC 9628 §4.2: up to three `P_DIFF`).
+const MAX_DIFFS: usize = 3;
+
+/// The payload descriptor, before each packet's piece of a layer frame (RFC 9628 §4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Descriptor {
+    /// I: number of the picture.
+    pub picture_id: Option<PictureId>,
+    /// P: the layer frame needs earlier pictures.
+    pub is_inter_picture: bool,
+    /// F: each layer frame lists the pictures it needs.
+    pub is_flexible: bool,
+    /// B: a layer frame begins here.
+    pub starts_frame: bool,
+    /// E: a layer frame ends here.
+    pub ends_frame: bool,
+    /// Z: no higher spatial layer needs this layer frame.
+    pub is_unused_above: bool,
+    /// Its place in the layers.
+    pub layers: Option<Layers>,
+    /// TL0PICIDX: number of the last picture of the base temporal layer, this one if it is one. Not in flexible mode.
+    pub base_index: Option<u8>,
+    diffs: [u8; MAX_DIFFS],
+    diff_count: u8,
+    /// V: whether the packet has a scalability structure.
+    pub has_structure: bool,
+}
+
+/// A layer frame's place in the layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Layers {
+    /// SID and TID.
+    pub id: LayerId,
+    /// U: pictures of higher temporal layers may follow that need nothing of those layers before this one.
+    pub is_switching_up_point: bool,
+    /// D: the layer frame needs the spatial layer below, of the same picture.
+    pub needs_layer_below: bool,
+}
+
+impl Descriptor {
+    /// Reads the descriptor; what follows it is the codec's.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the payload ends before the descriptor or with it, or lists more than three pictures.
+    pub fn parse(payload: &[u8]) -> Result<(Self, &[u8]), Malformed> {
+        let mut bytes = Bytes(payload);
+        let first = bytes.next()?;
+        let has = |bit: u8| first & bit != 0;
+        let mut descriptor = Self {
+            is_inter_picture: has(0x40),
+            is_flexible: has(0x10),
+            starts_frame: has(0x08),
+            ends_frame: has(0x04),
+            has_structure: has(0x02),
+            is_unused_above: has(0x01),
+            ..Self::default()
+        };
+        if has(0x80) {
+            let (id, len) = PictureId::read(bytes.0).ok_or(Malformed::new(FORMAT, Fault::Truncated))?;
+            descriptor.picture_id = Some(id);
+            bytes.skip(len)?;
+        }
+        if has(0x20) {
+            let layers = bytes.next()?;
+            descriptor.layers = Some(Layers {
+                id: LayerId { spatial: layers >> 1 & 0x07, temporal: layers >> 5 },
+                is_switching_up_point: layers & 0x10 != 0,
+                needs_layer_below: layers & 0x01 != 0,
+            });
+            if !descriptor.is_flexible {
+                descriptor.base_index = Some(bytes.next()?);
+            }
+        }
+        if descriptor.is_flexible && descriptor.is_inter_picture {
+            descriptor.read_diffs(&mut bytes)?;
+        }
+        if descriptor.has_structure {
+            skip_structure(&mut bytes)?;
+        }
+        if bytes.0.is_empty() { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok((descriptor, bytes.0)) }
+    }
+
+    /// `P_DIFF`: the pictures it needs are this one's number less each of these. Flexible mode only.
+    #[must_use]
+    pub fn diffs(&self) -> &[u8] {
+        &self.diffs[..usize::from(self.diff_count)]
+    }
+
+    /// The place in the layers; the base if there are none.
+    #[must_use]
+    pub fn layer(&self) -> LayerId {
+        self.layers.map_or_else(LayerId::default, |layers| layers.id)
+    }
+
+    /// Whether decoding can start with this layer frame: it is of the base spatial layer and needs no earlier picture.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        !self.is_inter_picture && self.layer().spatial == 0
+    }
+
+    fn read_diffs(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Malformed> {
+        loop {
+            let diff = bytes.next()?;
+            match self.diffs.get_mut(usize::from(self.diff_count)) {
+                Some(slot) => *slot = diff >> 1,
+                None => return Err(Malformed::new(FORMAT, Fault::Length)),
+            }
+            self.diff_count += 1;
+            if diff & 0x01 == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The scalability structure (§4.2.1): nothing in it tells where frames begin or what one needs in flexible mode.
+fn skip_structure(bytes: &mut Bytes<'_>) -> Result<(), Malformed> {
+    let first = bytes.next()?;
+    if first & 0x10 != 0 {
+        bytes.skip(4 * (usize::from(first >> 5) + 1))?;
+    }
+    if first & 0x08 != 0 {
+        for _ in 0..bytes.next()? {
+            let picture = bytes.next()?;
+            bytes.skip(usize::from(picture >> 2 & 0x03))?;
+        }
+    }
+    Ok(())
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn next(&mut self) -> Result<u8, Malformed> {
+        let (&first, rest) = self.0.split_first().ok_or(Malformed::new(FORMAT, Fault::Truncated))?;
+        self.0 = rest;
+        Ok(first)
+    }
+
+    fn skip(&mut self, len: usize) -> Result<(), Malformed> {
+        self.0 = self.0.get(len..).ok_or(Malformed::new(FORMAT, Fault::Truncated))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flexible_mode_lists_references() {
+        // I P L F B; 15-bit picture 0x1234; TID 2, U, SID 1, D; P_DIFF 3 and 5.
+        let payload = [0xf8, 0x92, 0x34, 0x53, 0x07, 0x0a, 0xaa];
+        let (descriptor, media) = Descriptor::parse(&payload).unwrap();
+        assert_eq!(descriptor.picture_id, Some(PictureId { value: 0x1234, is_long: true }));
+        let layers = descriptor.layers.unwrap();
+        assert_eq!(layers.id, LayerId { spatial: 1, temporal: 2 });
+        assert!(layers.is_switching_up_point && layers.needs_layer_below);
+        assert_eq!((descriptor.diffs(), descriptor.base_index), (&[3, 5][..], None));
+        assert!(descriptor.starts_frame && !descriptor.ends_frame && !descriptor.is_key());
+        assert_eq!(media, [0xaa]);
+    }
+
+    #[test]
+    fn the_other_mode_numbers_the_base_layer_and_may_bring_a_structure() {
+        // I L B E V; 7-bit picture 5; base layer; TL0PICIDX 9; two layers with sizes, two pictures.
+        let structure = [0x38, 0, 160, 0, 90, 1, 64, 0, 180, 2, 0x00, 0x34, 0x01];
+        let payload = [&[0xae, 0x05, 0x00, 0x09][..], &structure, &[0xaa]].concat();
+        let (descriptor, media) = Descriptor::parse(&payload).unwrap();
+        assert_eq!(descriptor.picture_id, Some(PictureId { value: 5, is_long: false }));
+        assert_eq!(descriptor.base_index, Some(9));
+        assert!(descriptor.is_key() && descriptor.has_structure && descriptor.ends_frame);
+        assert_eq!(media, [0xaa]);
+        for len in 0..payload.len() {
+            assert!(Descriptor::parse(&payload[..len]).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_three_references() {
+        assert!(Descriptor::parse(&[0x50, 0x03, 0x03, 0x02, 0xaa]).is_ok());
+        let four = Descriptor::parse(&[0x50, 0x03, 0x03, 0x03, 0x02, 0xaa]);
+        assert_eq!(four, Err(Malformed::new(FORMAT, Fault::Length)));
+    }
+}
