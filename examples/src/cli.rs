@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -34,7 +35,8 @@ pub enum Command {
     },
     /// Call this address
     Connect {
-        /// Remote address and port
+        /// Remote address or name, and port
+        #[arg(value_parser = resolve)]
         addr: SocketAddr,
     },
 }
@@ -207,6 +209,12 @@ fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + 
     }
 }
 
+/// A parser of addresses by number or name: the first that the name has.
+fn resolve(text: &str) -> Result<SocketAddr, String> {
+    let mut addrs = text.to_socket_addrs().map_err(|error| error.to_string())?;
+    addrs.next().ok_or_else(|| "the name has no address".into())
+}
+
 /// A parser of Mahimahi traces by file name.
 fn trace(path: &str) -> Result<DeliveryTrace, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -233,6 +241,13 @@ mod tests {
     fn defaults_stand() {
         let cli = parse(&[]).unwrap();
         assert_eq!((cli.options.network.net.as_str(), cli.options.seconds), ("30%-loss", 20.0));
+    }
+
+    #[test]
+    fn a_peer_may_be_called_by_name() {
+        let Some(Command::Connect { addr }) = parse(&["connect", "localhost:5004"]).unwrap().command else { panic!() };
+        assert!(addr.ip().is_loopback() && addr.port() == 5004);
+        assert!(parse(&["connect", "localhost"]).is_err());
     }
 
     #[test]

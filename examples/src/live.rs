@@ -160,9 +160,11 @@ impl Line<'_> {
         let Some(peer) = self.peer else { return Ok(()) };
         while let Some(datagram) = self.endpoint.poll_transmit(now) {
             match self.socket.send_to(&datagram, peer) {
-                // A full buffer or an unreachable port loses the packet, as any network might.
+                // A full buffer or an unreachable port loses the packet, as any network might; and so does a network that was
+                // there and is gone, which may come back before the peer gives up.
                 Ok(_) => {}
                 Err(error) if is_passing(error.kind()) => {}
+                Err(error) if self.last_heard.is_some() && is_outage(error.kind()) => {}
                 Err(error) => return Err(format!("{peer}: {error}")),
             }
         }
@@ -225,6 +227,12 @@ impl Line<'_> {
 fn is_passing(kind: ErrorKind) -> bool {
     use ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock};
     matches!(kind, WouldBlock | TimedOut | Interrupted | ConnectionReset | ConnectionRefused)
+}
+
+/// Failures of the network on this side: a cable pulled, an interface changed.
+fn is_outage(kind: ErrorKind) -> bool {
+    use ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkDown, NetworkUnreachable};
+    matches!(kind, NetworkUnreachable | HostUnreachable | NetworkDown | AddrNotAvailable)
 }
 
 fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, String> {

@@ -107,7 +107,8 @@ impl<'a> RtpBuilder<'a> {
         self.build_in(&mut BytesMut::new(), payload)
     }
 
-    /// The packet, in the spare room of `pool`, which grows only while earlier packets from it are still held.
+    /// The packet, in the spare room of `pool`, which grows only while earlier packets from it are still held. Bytes that are in
+    /// `pool` already are dropped.
     ///
     /// # Errors
     /// As [`build`](Self::build).
