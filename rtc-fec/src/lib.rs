@@ -1,11 +1,16 @@
-#![forbid(unsafe_code)]
+// Allowed in `simd` alone.
+#![deny(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
 mod continuity;
-mod xor;
+mod gf256;
+mod linear;
+mod simd;
 
+mod cauchy;
 pub mod nack;
 pub mod red;
+pub mod rlc;
 pub mod rtx;
 pub mod ulpfec;
 

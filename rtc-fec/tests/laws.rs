@@ -1,6 +1,7 @@
 //! What every encoder and decoder of error correction must keep to.
 
 use rtc_core::testkit::laws::{self, Stream};
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
@@ -23,6 +24,19 @@ fn ulpfec_keeps_the_laws() {
         config.protection = protection;
         let encoder = || UlpfecEncoder::new(config).expect("within range");
         let decoder = || UlpfecDecoder::new(UlpfecDecoderConfig::default()).expect("within range");
+        for stream in [Stream::audio(), Stream::video()] {
+            laws::fec(encoder, decoder, &stream);
+        }
+    }
+}
+
+#[test]
+fn rlc_keeps_the_laws() {
+    for (window, density, overhead) in [(1, 15, 1.0), (10, 15, 0.5), (32, 15, 0.2), (64, 15, 2.0), (20, 8, 0.7)] {
+        let mut config = RlcEncoderConfig::default();
+        (config.window, config.density, config.overhead) = (window, density, overhead);
+        let encoder = || RlcEncoder::new(config).expect("within range");
+        let decoder = || RlcDecoder::new(RlcDecoderConfig::default()).expect("within range");
         for stream in [Stream::audio(), Stream::video()] {
             laws::fec(encoder, decoder, &stream);
         }

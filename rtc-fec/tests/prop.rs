@@ -9,6 +9,8 @@ mod packets;
 mod nack;
 #[path = "prop/red.rs"]
 mod red;
+#[path = "prop/rlc.rs"]
+mod rlc;
 #[path = "prop/rtx.rs"]
 mod rtx;
 #[path = "prop/ulpfec.rs"]

@@ -11,3 +11,5 @@ mod rfc2198;
 mod rfc4585_4588;
 #[path = "rfc/rfc5109.rs"]
 mod rfc5109;
+#[path = "rfc/rfc8681.rs"]
+mod rfc8681;

@@ -9,7 +9,7 @@ use super::mask::Mask;
 use super::protection::Protection;
 use super::{MAX_GROUP, MAX_LEVELS};
 use crate::POOL_LEN;
-use crate::xor::xor_into;
+use crate::simd::xor_into;
 
 /// Bytes an accumulator starts with: as much as common packets have. It grows to what is protected.
 const BODY_LEN: usize = 1_500;

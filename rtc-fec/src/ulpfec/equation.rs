@@ -5,7 +5,7 @@ use super::MAX_GROUP;
 use super::header::{FecHeader, LevelData, RTP_LEN, Recovery};
 use super::mask::Mask;
 use super::window::{Entry, Window};
-use crate::xor::{xor_all, xor_into};
+use crate::simd::{xor_all, xor_into};
 
 /// One level of a repair packet: the exclusive or of a part of several packets.
 #[derive(Debug)]

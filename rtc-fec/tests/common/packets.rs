@@ -1,6 +1,8 @@
 //! Packets to test with.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+use proptest::collection::vec;
+use proptest::prelude::*;
 use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
 pub(crate) const MEDIA: PayloadType = PayloadType::new(111);
@@ -37,4 +39,22 @@ pub(crate) fn shifted(packet: &RtpPacket, seqs: u16, ticks: u32) -> RtpPacket {
         header.set_timestamp(timestamp);
     });
     packet
+}
+
+/// A packet of any shape: CSRCs, extension, payload, padding.
+pub(crate) fn packet() -> impl Strategy<Value = RtpPacket> {
+    let (payload, csrcs) = (vec(any::<u8>(), 0..200), vec(any::<u32>().prop_map(Ssrc), 0..4));
+    (payload, csrcs, any::<u32>(), any::<bool>(), 0u8..20, proptest::option::of(vec(any::<u8>(), 1..9))).prop_map(
+        |(payload, csrcs, timestamp, marker, padding, extension)| {
+            let extension = extension.unwrap_or_default();
+            let elements = [(1, &extension[..])];
+            RtpPacket::builder(PayloadType::new(96), SeqNum(0), RtpTime(timestamp), SSRC)
+                .csrcs(&csrcs)
+                .marker(marker)
+                .padding(padding)
+                .extensions(if extension.is_empty() { &[] } else { &elements })
+                .build(&payload)
+                .unwrap()
+        },
+    )
 }

@@ -3,31 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtc_core::fec::{FecDecoder, FecEncoder};
-use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum};
 use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecDecoderStats, UlpfecEncoder,
     UlpfecEncoderConfig,
 };
 
-use crate::packets::{SSRC, media, shifted};
-
-/// A packet of any shape: CSRCs, extension, payload, padding.
-fn packet() -> impl Strategy<Value = RtpPacket> {
-    let (payload, csrcs) = (vec(any::<u8>(), 0..200), vec(any::<u32>().prop_map(Ssrc), 0..4));
-    (payload, csrcs, any::<u32>(), any::<bool>(), 0u8..20, proptest::option::of(vec(any::<u8>(), 1..9))).prop_map(
-        |(payload, csrcs, timestamp, marker, padding, extension)| {
-            let extension = extension.unwrap_or_default();
-            let elements = [(1, &extension[..])];
-            RtpPacket::builder(PayloadType::new(96), SeqNum(0), RtpTime(timestamp), SSRC)
-                .csrcs(&csrcs)
-                .marker(marker)
-                .padding(padding)
-                .extensions(if extension.is_empty() { &[] } else { &elements })
-                .build(&payload)
-                .unwrap()
-        },
-    )
-}
+use crate::packets::{SSRC, media, packet, shifted};
 
 fn stream() -> impl Strategy<Value = Vec<RtpPacket>> {
     vec(packet(), 1..80)

@@ -1,0 +1,11 @@
+//! What the linear codes of `rlc` and `cauchy` have in common: all but their coefficients.
+
+mod header;
+mod solver;
+mod symbol;
+mod window;
+
+pub(crate) use header::{Code, Covered, Header, MAX_SOURCES, MAX_SPAN};
+pub(crate) use solver::{MAX_UNKNOWN, Solver};
+pub(crate) use symbol::{LENGTH_LEN, length_product, packet_of};
+pub(crate) use window::{Place, Window};

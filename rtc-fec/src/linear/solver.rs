@@ -1,0 +1,211 @@
+use core::ops::Range;
+
+use super::symbol::LENGTH_LEN;
+use crate::gf256::{inverse, mul};
+use crate::simd::{dot, spread};
+
+/// Most unknown packets at once.
+pub(crate) const MAX_UNKNOWN: usize = 128;
+/// Where in a row the length is, after a coefficient for each column, and where the symbol.
+const LENGTH: Range<usize> = MAX_UNKNOWN..MAX_UNKNOWN + LENGTH_LEN;
+const SYMBOL: usize = MAX_UNKNOWN + 16;
+/// Bytes of symbol a row has room for at first: as much as common packets have.
+const SYMBOL_LEN: usize = 1_520;
+/// Terms summed up in one pass.
+const TERMS: usize = 32;
+
+/// Equations in the unknown packets, in reduced row echelon form at all times: each row has a pivot, a column that no other
+/// row has, with coefficient 1. So each repair packet is worked in when it comes, and what a row says that has no column but
+/// its pivot is known at once. Whatever the equations determine, such a row says.
+///
+/// A row is the coefficients, the length and the symbol, one after the other: what is done to one is done to all.
+#[derive(Debug)]
+pub(crate) struct Solver {
+    rows: Vec<u8>,
+    stride: usize,
+    /// Bytes in use of a row; those after it mean nothing.
+    used: usize,
+    /// Of each row in use.
+    pivots: Vec<usize>,
+    /// The row being worked in or out, as long as the others.
+    scratch: Vec<u8>,
+    factors: Vec<u8>,
+    max_rows: usize,
+}
+
+impl Solver {
+    pub(crate) fn new(max_rows: usize) -> Self {
+        let stride = SYMBOL + SYMBOL_LEN;
+        Self {
+            rows: vec![0; stride * max_rows],
+            stride,
+            used: SYMBOL,
+            pivots: Vec::with_capacity(max_rows),
+            scratch: vec![0; stride],
+            factors: Vec::with_capacity(max_rows),
+            max_rows,
+        }
+    }
+
+    /// Begins an equation with the coefficients of its unknowns; whether the rows do not say as much already.
+    pub(crate) fn begin(&mut self, coefficients: impl IntoIterator<Item = (usize, u8)>) -> bool {
+        self.scratch[..SYMBOL].fill(0);
+        for (column, coefficient) in coefficients {
+            self.scratch[column] = coefficient;
+        }
+        self.factors.clear();
+        self.factors.extend(self.pivots.iter().map(|pivot| self.scratch[*pivot]));
+        self.reduce(0..SYMBOL);
+        self.scratch[..MAX_UNKNOWN].iter().any(|coefficient| *coefficient != 0)
+    }
+
+    /// Finishes the equation that was begun and found to be new: this is the sum of its unknowns and of `known`. There must be
+    /// room for a row.
+    pub(crate) fn finish(&mut self, length: [u8; LENGTH_LEN], symbol: &[u8], known: &[(u8, &[u8])]) {
+        self.reserve(symbol.len());
+        let (head, rest) = self.scratch.split_at_mut(SYMBOL);
+        head[LENGTH].iter_mut().zip(length).for_each(|(sum, byte)| *sum ^= byte);
+        rest[..symbol.len()].copy_from_slice(symbol);
+        rest[symbol.len()..].fill(0);
+        dot(&mut rest[..self.used - SYMBOL], known);
+        self.reduce(SYMBOL..self.used);
+        self.place();
+    }
+
+    /// A column became known: its symbol goes into the rows that have it, which may say more then.
+    pub(crate) fn substitute(&mut self, column: usize, packet: &[u8], length: impl Fn(u8) -> [u8; LENGTH_LEN]) {
+        self.reserve(packet.len());
+        if let Some(row) = self.pivots.iter().position(|pivot| *pivot == column) {
+            self.take(row);
+            self.scratch[column] = 0;
+            self.scratch[LENGTH].iter_mut().zip(length(1)).for_each(|(sum, byte)| *sum ^= byte);
+            dot(&mut self.scratch[SYMBOL..self.used], &[(1, packet)]);
+            self.place();
+            return;
+        }
+        self.gather_factors(column);
+        if self.factors.iter().all(|factor| *factor == 0) {
+            return;
+        }
+        for (row, factor) in self.rows.chunks_exact_mut(self.stride).zip(&self.factors) {
+            row[column] = 0;
+            row[LENGTH].iter_mut().zip(length(*factor)).for_each(|(sum, byte)| *sum ^= byte);
+        }
+        // The last row ends with its stride, and the symbols begin later.
+        let (last, factors) = self.factors.split_last().unwrap_or((&0, &[]));
+        spread(&mut self.rows[SYMBOL..], self.stride, factors, packet);
+        let last_row = &mut self.rows[factors.len() * self.stride..][SYMBOL..self.used];
+        dot(last_row, &[(*last, packet)]);
+    }
+
+    /// A column is no longer wanted: takes it out of the rows, of which one is lost if there is any with it; says whether.
+    pub(crate) fn forget(&mut self, column: usize) -> bool {
+        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
+        let Some(row) = rows.into_iter().position(|row| row[column] != 0) else { return false };
+        self.take(row);
+        self.eliminate(column);
+        true
+    }
+
+    /// Takes out a row that says what a column is: which, its length and its symbol.
+    pub(crate) fn pop_solved(&mut self) -> Option<(usize, [u8; LENGTH_LEN], &[u8])> {
+        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
+        let columns = |row: &[u8]| row[..MAX_UNKNOWN].iter().filter(|coefficient| **coefficient != 0).count();
+        let solved = rows.into_iter().position(|row| columns(row) == 1)?;
+        let column = self.pivots[solved];
+        self.take(solved);
+        let length = [self.scratch[LENGTH.start], self.scratch[LENGTH.start + 1]];
+        Some((column, length, &self.scratch[SYMBOL..self.used]))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.pivots.clear();
+    }
+
+    /// Whether any row has the column.
+    pub(crate) fn has(&self, column: usize) -> bool {
+        self.rows.chunks_exact(self.stride).take(self.pivots.len()).any(|row| row[column] != 0)
+    }
+
+    /// Rows in use.
+    pub(crate) fn len(&self) -> usize {
+        self.pivots.len()
+    }
+
+    /// Adds the rows to the scratch row, each times its factor, as far as `range` goes.
+    fn reduce(&mut self, range: Range<usize>) {
+        let mut rows = self.rows.chunks_exact(self.stride).map(|row| &row[range.clone()]).zip(&self.factors);
+        loop {
+            let (mut terms, mut count) = ([(0, &[][..]); TERMS], 0);
+            for (term, (row, factor)) in terms.iter_mut().zip(rows.by_ref().filter(|(_, factor)| **factor != 0)) {
+                *term = (*factor, row);
+                count += 1;
+            }
+            dot(&mut self.scratch[range.clone()], &terms[..count]);
+            if count < TERMS {
+                return;
+            }
+        }
+    }
+
+    /// Makes a row of the scratch row, which has no pivot of another; nothing if it has no column at all.
+    fn place(&mut self) {
+        let columns = &self.scratch[..MAX_UNKNOWN];
+        let Some(pivot) = columns.iter().position(|coefficient| *coefficient != 0) else { return };
+        debug_assert!(self.len() < self.max_rows);
+        self.eliminate(pivot);
+        let scale = inverse(self.scratch[pivot]);
+        let row = &mut self.rows[self.pivots.len() * self.stride..][..self.used];
+        row.fill(0);
+        dot(row, &[(scale, &self.scratch[..self.used])]);
+        self.pivots.push(pivot);
+    }
+
+    /// Takes a column that the scratch row has out of all rows.
+    fn eliminate(&mut self, column: usize) {
+        self.gather_factors(column);
+        let scale = inverse(self.scratch[column]);
+        self.factors.iter_mut().for_each(|factor| *factor = mul(*factor, scale));
+        spread(&mut self.rows, self.stride, &self.factors, &self.scratch[..self.used]);
+    }
+
+    /// Moves a row out of use, to the scratch row.
+    fn take(&mut self, row: usize) {
+        let last = self.len() - 1;
+        self.scratch[..self.used].copy_from_slice(&self.rows[row * self.stride..][..self.used]);
+        self.rows.copy_within(last * self.stride..last * self.stride + self.used, row * self.stride);
+        self.pivots.swap_remove(row);
+    }
+
+    /// The coefficients of a column in the rows in use.
+    fn gather_factors(&mut self, column: usize) {
+        self.factors.clear();
+        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
+        self.factors.extend(rows.map(|row| row[column]));
+    }
+
+    /// Makes rows long enough for a symbol of this many bytes.
+    fn reserve(&mut self, symbol_len: usize) {
+        let needed = SYMBOL + symbol_len;
+        if needed > self.stride {
+            let stride = needed.next_multiple_of(64);
+            let mut rows = vec![0; stride * self.max_rows];
+            for (new, old) in rows.chunks_exact_mut(stride).zip(self.rows.chunks_exact(self.stride)) {
+                new[..self.used].copy_from_slice(&old[..self.used]);
+            }
+            self.scratch.resize(stride, 0);
+            (self.rows, self.stride) = (rows, stride);
+        }
+        if self.pivots.is_empty() {
+            self.used = needed;
+        } else if needed > self.used {
+            for row in self.rows.chunks_exact_mut(self.stride).take(self.pivots.len()) {
+                row[self.used..needed].fill(0);
+            }
+            self.used = needed;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
