@@ -12,7 +12,7 @@
 use core::time::Duration;
 
 use rtc_core::codec::AudioFormat;
-use rtc_core::opus::OpusConfig;
+use rtc_core::opus::{OpusConfig, Redundancy};
 use rtc_core::{Bitrate, PayloadType, RtpTime, Ssrc};
 use rtc_fec::rtx::RtxPayloadType;
 
@@ -89,7 +89,7 @@ impl VoiceConfig {
         config.format = self.format();
         config.bitrate = self.limits.voice;
         config.complexity = self.complexity;
-        config.inband_fec = self.inband_fec;
+        config.redundancy = if self.inband_fec { Redundancy::Lbrr } else { Redundancy::None };
         config.dtx = self.dtx;
         config
     }

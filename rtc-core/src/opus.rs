@@ -25,14 +25,27 @@ use crate::{ConfigError, Frequency};
 
 mod config;
 mod decoder;
+#[cfg(feature = "dred")]
+mod dred;
 mod encoder;
+#[cfg(feature = "dred")]
+mod ffi;
 mod packet;
+#[cfg(feature = "dred")]
+mod span;
 #[cfg(test)]
 mod tests;
 
-pub use config::{OpusApplication, OpusConfig};
+pub use config::{OpusApplication, OpusConfig, Redundancy};
 pub use decoder::OpusDecoder;
 pub use encoder::OpusEncoder;
+#[cfg(feature = "dred")]
+pub use span::{dred_bitrate, dred_span};
+
+#[cfg(not(feature = "dred"))]
+use ::opus::{Decoder, Encoder, Error};
+#[cfg(feature = "dred")]
+use ffi::{Decoder, Encoder, Error};
 
 /// Samples per channel of the longest packet, 120 ms (RFC 6716 §3.2.5, requirement 5).
 fn longest(rate: Frequency) -> usize {
@@ -57,6 +70,12 @@ fn check(format: AudioFormat) -> Result<Channels, ConfigError> {
 }
 
 /// What is left when the library refuses a setting that was checked: it ran out of memory.
-fn refused(_: ::opus::Error) -> ConfigError {
+fn refused(_: Error) -> ConfigError {
     ConfigError::new("format", "was refused by the codec library, which is out of memory")
+}
+
+/// The library's number of an error.
+#[cfg_attr(feature = "dred", expect(clippy::unnecessary_cast, reason = "crate `opus` has an enum for it"))]
+fn code(error: &Error) -> i32 {
+    error.code() as i32
 }

@@ -165,3 +165,35 @@ fn opus_allocates_nothing_after_construction() {
         assert_eq!(count, 0, "{channels} channels");
     }
 }
+
+#[cfg(feature = "dred")]
+#[test]
+fn deep_redundancy_allocates_nothing_after_construction() {
+    use rtc_core::audio::AudioBuffer;
+    use rtc_core::codec::{AudioDecoder, AudioEncoder};
+    use rtc_core::opus::{OpusConfig, OpusDecoder, OpusEncoder, Redundancy};
+
+    let mut config = OpusConfig::default();
+    config.bitrate = rtc_core::Bitrate::from_kbps(64);
+    config.redundancy = Redundancy::Dred { span: core::time::Duration::from_secs(1) };
+    let mut encoder = OpusEncoder::new(&config).unwrap();
+    let mut decoder = OpusDecoder::new(config.format).unwrap();
+    let mut frame = AudioBuffer::new(1, 960, config.format.rate).unwrap();
+    let mut payload = [0; 1_275];
+    let mut copied = 0;
+    let count = allocations(|| {
+        for index in 0..100_usize {
+            for (sample, at) in frame.as_mut().plane_mut(0).iter_mut().zip(index * 960..) {
+                *sample = (at as f32 * 0.02).sin() * (at as f32 * 3e-4).sin() * 0.5;
+            }
+            let encoded = encoder.encode(frame.as_ref(), &mut payload).unwrap();
+            let payload = &payload[..encoded.len];
+            for back in [5, 4, 3] {
+                copied += decoder.decode_redundant(payload, back * 960, frame.as_mut()).unwrap_or(0);
+            }
+            assert_eq!(decoder.decode(payload, frame.as_mut()), Ok(960));
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(copied > 0);
+}

@@ -1,4 +1,6 @@
 use core::ops::RangeInclusive;
+#[cfg(feature = "dred")]
+use core::time::Duration;
 
 use crate::codec::AudioFormat;
 use crate::{Bitrate, ConfigError, Frequency};
@@ -23,9 +25,9 @@ pub struct OpusConfig {
     pub vbr: bool,
     /// Effort, 0 (least work) to 10 (best quality). Default: 9, the library's own.
     pub complexity: u8,
-    /// Whether packets may carry a coarse copy of the frame before (LBRR, RFC 6716 §2.1.7). Default: true, because none is
-    /// spent while no loss is expected.
-    pub inband_fec: bool,
+    /// What packets carry of the audio before them. Default: [`Lbrr`](Redundancy::Lbrr), because none is spent while no loss
+    /// is expected.
+    pub redundancy: Redundancy,
     /// Fraction of packets, 0 to 1, expected to be lost. Default: 0, until the network says otherwise.
     pub expected_loss: f32,
     /// Whether silence is left out (RFC 6716 §2.1.9). Default: false, because receivers must then make comfort noise.
@@ -43,7 +45,7 @@ impl Default for OpusConfig {
             bitrate: Bitrate::from_kbps(32),
             vbr: true,
             complexity: 9,
-            inband_fec: true,
+            redundancy: Redundancy::Lbrr,
             expected_loss: 0.0,
             dtx: false,
             max_playback_rate: Frequency::KHZ_48,
@@ -63,6 +65,38 @@ impl OpusConfig {
             return Err(ConfigError::new("expected_loss", "must be 0 to 1"));
         }
         Ok(())
+    }
+}
+
+/// What packets carry of the audio before them, so that a receiver can do without lost ones. All of it is part of the bit
+/// rate: what it takes, the audio itself lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Redundancy {
+    /// Nothing.
+    None,
+    /// Where loss is expected, a coarse copy of the frame before (LBRR, RFC 6716 §2.1.7).
+    Lbrr,
+    /// Deep redundancy (DRED): what networks need to say again, in a similar voice, what was said up to `span` before.
+    /// 1.04 s at most; as much of it as the bit rate pays for, see [`dred_span`](super::dred_span).
+    ///
+    /// It is spent whatever the loss expected, up to 80 % of what the bit rate has over 12 kb/s. It is for speech: of music it
+    /// keeps little. No LBRR goes with it: that is one frame, and would cost DRED all up to 20 kb/s.
+    #[cfg(feature = "dred")]
+    Dred {
+        /// How far back. Zero stands for [`None`](Self::None).
+        span: Duration,
+    },
+}
+
+impl Redundancy {
+    /// How far back DRED is to go.
+    #[cfg(feature = "dred")]
+    pub(super) fn span(self) -> Duration {
+        match self {
+            Self::Dred { span } => span,
+            Self::None | Self::Lbrr => Duration::ZERO,
+        }
     }
 }
 

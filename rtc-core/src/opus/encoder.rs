@@ -1,11 +1,13 @@
-use ::opus::{Application, Bandwidth, Encoder};
+use ::opus::{Application, Bandwidth};
 
 use crate::audio::AudioRef;
 use crate::codec::{AudioEncoder, AudioFormat, EncodeError, EncodedAudio};
 use crate::{Bitrate, ConfigError, Frequency};
 
 use super::config::BITRATES;
-use super::{OpusApplication, OpusConfig, check, longest, refused, samples};
+#[cfg(feature = "dred")]
+use super::span::{LEAST_LOSS, dred_span, frames};
+use super::{Encoder, OpusApplication, OpusConfig, Redundancy, check, code, longest, refused, samples};
 
 /// Packets that need not be sent are no longer than this (libopus, `opus_encode`).
 const LONGEST_SILENCE: usize = 2;
@@ -24,6 +26,11 @@ pub struct OpusEncoder {
     /// What was asked for, and what the library was last told.
     bitrate: Bitrate,
     applied: Bitrate,
+    redundancy: Redundancy,
+    expected_loss: f32,
+    /// What the library was last asked for, in 10 ms.
+    #[cfg(feature = "dred")]
+    dred_frames: i32,
     interleaved: Box<[f32]>,
 }
 
@@ -43,7 +50,6 @@ impl OpusEncoder {
         let mut codec = Encoder::new(format.rate.as_hz(), check(format)?, application).map_err(refused)?;
         codec.set_vbr(config.vbr).map_err(refused)?;
         codec.set_complexity(i32::from(config.complexity)).map_err(refused)?;
-        codec.set_inband_fec(config.inband_fec).map_err(refused)?;
         codec.set_dtx(config.dtx).map_err(refused)?;
         codec.set_max_bandwidth(bandwidth(config.max_playback_rate)).map_err(refused)?;
         let lookahead = codec.get_lookahead().map_err(refused)?;
@@ -53,17 +59,29 @@ impl OpusEncoder {
             lookahead: usize::try_from(lookahead).unwrap_or(0),
             bitrate: config.bitrate,
             applied: Bitrate::ZERO,
+            redundancy: config.redundancy,
+            expected_loss: config.expected_loss,
+            #[cfg(feature = "dred")]
+            dred_frames: 0,
             interleaved: vec![0.0; longest(format.rate) * format.channels].into(),
         };
         encoder.apply(config.bitrate);
-        encoder.set_expected_loss(config.expected_loss);
+        encoder.set_redundancy(config.redundancy);
         Ok(encoder)
     }
 
-    /// Whether packets may carry a coarse copy of the frame before, from the next one on.
-    pub fn set_inband_fec(&mut self, on: bool) {
-        let told = self.codec.set_inband_fec(on);
+    /// Sets what packets carry of the audio before them, from the next one on. DRED builds up from then on.
+    pub fn set_redundancy(&mut self, redundancy: Redundancy) {
+        self.redundancy = redundancy;
+        let told = self.codec.set_inband_fec(redundancy == Redundancy::Lbrr);
         debug_assert!(told.is_ok(), "every value is allowed");
+        self.tell_loss();
+    }
+
+    /// What packets carry of the audio before them.
+    #[must_use]
+    pub const fn redundancy(&self) -> Redundancy {
+        self.redundancy
     }
 
     /// Samples by which what is decoded lags what was encoded.
@@ -86,6 +104,27 @@ impl OpusEncoder {
         let told = self.codec.set_bitrate(::opus::Bitrate::Bits(bits));
         debug_assert!(told.is_ok(), "rates are positive");
         self.applied = rate;
+    }
+
+    /// Asks for DRED where the bit rate pays for it in packets of so many samples.
+    #[cfg(feature = "dred")]
+    fn apply_dred(&mut self, samples: usize) {
+        let packet = self.format.rate.duration_of(samples as u64);
+        let frames = if dred_span(self.applied, packet).is_zero() { 0 } else { frames(self.redundancy.span()) };
+        if self.dred_frames != frames {
+            let told = self.codec.set_dred_duration(frames);
+            debug_assert!(told.is_ok(), "no more than the longest");
+            self.dred_frames = frames;
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a percentage")]
+    fn tell_loss(&mut self) {
+        let percent = (100.0 * self.expected_loss.clamp(0.0, 1.0)).round() as i32;
+        #[cfg(feature = "dred")]
+        let percent = if self.redundancy.span().is_zero() { percent } else { percent.max(LEAST_LOSS) };
+        let told = self.codec.set_packet_loss_perc(percent);
+        debug_assert!(told.is_ok(), "a percentage");
     }
 }
 
@@ -116,14 +155,14 @@ impl AudioEncoder for OpusEncoder {
         }
         // Below three bytes a frame the library gives silence instead of audio.
         self.apply(self.bitrate.max(Bitrate::from_bps(24 * frames_per_second as u64)));
+        #[cfg(feature = "dred")]
+        self.apply_dred(frame.samples());
 
         let interleaved = &mut self.interleaved[..frame.samples() * frame.channels()];
         frame.write_interleaved(interleaved);
         let room = out.len().min(LONGEST_PACKET);
-        let len = self
-            .codec
-            .encode_float(interleaved, &mut out[..room])
-            .map_err(|error| EncodeError::Codec(error.code() as i32))?;
+        let len =
+            self.codec.encode_float(interleaved, &mut out[..room]).map_err(|error| EncodeError::Codec(code(&error)))?;
         Ok(EncodedAudio { len, silent: len <= LONGEST_SILENCE })
     }
 
@@ -132,11 +171,9 @@ impl AudioEncoder for OpusEncoder {
     }
 
     /// Tells the fraction of packets expected to be lost; outside 0 to 1 counts as the nearer end.
-    #[expect(clippy::cast_possible_truncation, reason = "a percentage")]
     fn set_expected_loss(&mut self, fraction: f32) {
-        let percent = (100.0 * fraction.clamp(0.0, 1.0)).round() as i32;
-        let told = self.codec.set_packet_loss_perc(percent);
-        debug_assert!(told.is_ok(), "a percentage");
+        self.expected_loss = fraction;
+        self.tell_loss();
     }
 }
 

@@ -10,9 +10,20 @@ const MAX_UNITS: u32 = 48;
 /// The three ways Opus codes a frame (RFC 6716 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
+    /// SILK at 8 or 12 kHz.
+    NarrowSilk,
+    /// SILK at 16 kHz.
     Silk,
     Hybrid,
     Celt,
+}
+
+#[cfg(feature = "dred")]
+impl Mode {
+    /// Whether the library's networks, which work at 16 kHz, go on after a packet of this mode.
+    pub(super) fn has_networks(self) -> bool {
+        self != Self::NarrowSilk
+    }
 }
 
 /// What the framing of a packet tells without decoding it (RFC 6716 §3).
@@ -74,7 +85,8 @@ impl<'a> OpusPacket<'a> {
 /// Mode and frame duration of a configuration number (§3.1, table 2).
 fn coding(config: u8) -> (Mode, u32) {
     match config {
-        0..12 => (Mode::Silk, [4, 8, 16, 24][usize::from(config & 3)]),
+        0..8 => (Mode::NarrowSilk, [4, 8, 16, 24][usize::from(config & 3)]),
+        8..12 => (Mode::Silk, [4, 8, 16, 24][usize::from(config & 3)]),
         12..16 => (Mode::Hybrid, [4, 8][usize::from(config & 1)]),
         _ => (Mode::Celt, 1 << (config & 3)),
     }
@@ -164,7 +176,8 @@ mod tests {
             let parsed = OpusPacket::parse(&packet).unwrap();
             assert_eq!(parsed.samples(Frequency::KHZ_48), units as usize * 120, "config {config}");
             let mode = match config {
-                0..12 => Mode::Silk,
+                0..8 => Mode::NarrowSilk,
+                8..12 => Mode::Silk,
                 12..16 => Mode::Hybrid,
                 _ => Mode::Celt,
             };

@@ -53,6 +53,22 @@ fn opus_keeps_the_laws() {
     }
 }
 
+#[cfg(feature = "dred")]
+#[test]
+fn opus_with_deep_redundancy_keeps_the_laws() {
+    use core::time::Duration;
+    use rtc_core::opus::{OpusConfig, OpusDecoder, OpusEncoder, Redundancy};
+
+    let mut config = OpusConfig::default();
+    config.bitrate = Bitrate::from_kbps(64);
+    config.redundancy = Redundancy::Dred { span: Duration::from_secs(1) };
+    let encoder = || OpusEncoder::new(&config).expect("a format Opus has");
+    let decoder = || OpusDecoder::new(config.format).expect("a format Opus has");
+    for samples in [960, 480] {
+        laws::audio_codec(encoder, decoder, samples);
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     OtherFormat,
