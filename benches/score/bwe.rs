@@ -88,7 +88,7 @@ fn measure(
     for (figure, bound) in bounds(scenario) {
         report.add(&setting, "bound", figure.metric(), bound);
     }
-    report.charts.push(curves.into_chart());
+    report.figures.push(curves.to_html());
     Ok(())
 }
 

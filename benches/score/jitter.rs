@@ -5,26 +5,27 @@ use core::time::Duration;
 use indicatif::ProgressBar;
 use rtc_core::audio::AudioMut;
 use rtc_core::codec::AudioFormat;
-use rtc_core::testkit::metrics::median;
+use rtc_core::testkit::metrics::{mean, median};
 use rtc_core::testkit::naive::{Coding, PcmDecoder};
 use rtc_core::testkit::signal::Speech;
 use rtc_core::time::Instant;
 use rtc_core::{ConfigError, RtpPacket};
-use rtc_examples::chart::{Chart, Series, Style};
 use rtc_jitter::{AudioPlayout, PlayoutConfig};
 
 use crate::cost::{measure, state_bytes};
-use crate::report::{Metric, Report, Setting};
+use crate::report::{Metric, Report, Setting, Target};
 use crate::subject::{Heard, MakePlayer, PLAYER_RATE, Player, Subject};
 use crate::{Options, peers};
 
+mod curves;
 mod oracle;
 mod recorded;
 mod replay;
 mod scenarios;
 
-use oracle::{Oracle, fixed_delay_for};
-use replay::{Outcome, Pull, Stream};
+use curves::Page;
+use oracle::{Curve, Point, fixed_delay_for};
+use replay::{Outcome, Stream};
 use scenarios::{Delays, PACKETS, SYNTHETIC, TRACE_STEP};
 
 const DELAY: Metric = Metric("delay mean", "ms");
@@ -37,6 +38,9 @@ const METRICS: [Metric; 6] = [
     Metric("best fixed delay", "ms at equal concealment"),
     Metric("unlike the speech", "% of real blocks"),
 ];
+/// Ours beside the peer whose name begins so, at all its settings.
+const BESIDE: Metric = Metric("delay beside NetEq's", "% at equal concealment");
+const REFERENCE: &str = "libwebrtc NetEq";
 /// The scenario the cost is measured on.
 const COST_SCENARIO: &str = "wifi-stalls";
 const ROUNDS: u32 = 3;
@@ -60,11 +64,19 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         scenarios().into_iter().filter(|scenario| options.wants_scenario(&scenario.name)).collect();
     let voices = recorded::voices();
     bar.set_length(scenarios.len() as u64 * options.seeds);
+    let mut beside = Vec::new();
     for scenario in scenarios {
         bar.set_message(scenario.name.clone());
-        if let Err(error) = score(&scenario, &subjects, &voices, options, bar, &mut report) {
-            bar.suspend(|| eprintln!("{}: {error}", scenario.name));
+        match score(&scenario, &subjects, &voices, options, bar, &mut report) {
+            Ok(value) => beside.extend(value),
+            Err(error) => bar.suspend(|| eprintln!("{}: {error}", scenario.name)),
         }
+    }
+    if beside.len() > 1 {
+        let input = format!("geometric mean over the {} above", beside.len());
+        let setting = Setting { scenario: "all".into(), input, seeds: options.seeds };
+        let logarithms: Vec<f64> = beside.into_iter().map(f64::ln).collect();
+        report.add_targeted(&setting, BESIDE, mean(&logarithms).exp(), Target::AtMost(80.0));
     }
     report
 }
@@ -88,7 +100,8 @@ fn scenarios() -> Vec<Scenario> {
     synthetic.chain(recorded).collect()
 }
 
-/// All subjects over one network. Each seed is another network, voice and phase of the pulls.
+/// All subjects over one network. Each seed is another network, voice and phase of the pulls. Returns how long ours waits
+/// beside the reference.
 fn score(
     scenario: &Scenario,
     subjects: &[Subject<MakePlayer>],
@@ -96,53 +109,72 @@ fn score(
     options: &Options,
     bar: &ProgressBar,
     report: &mut Report,
-) -> Result<(), ConfigError> {
-    let input = format!(
-        "{}; voices: {} recorded, others synthetic",
-        scenario.input,
-        voices.len().min(usize::try_from(options.seeds / 2).unwrap_or(0))
-    );
+) -> Result<Option<f64>, ConfigError> {
+    let recorded = voices.len().min(usize::try_from(options.seeds / 2).unwrap_or(0));
+    let input = format!("{}; voices: {recorded} recorded, others synthetic", scenario.input);
     let setting = Setting { scenario: scenario.name.clone(), input, seeds: options.seeds };
     let admitted: Vec<(&Subject<MakePlayer>, &MakePlayer)> =
         subjects.iter().filter_map(|subject| Some((subject, report.admit(subject)?))).collect();
     let mut figures: Vec<[Vec<f64>; METRICS.len()]> = vec![Default::default(); admitted.len()];
-    let mut bounds: [Vec<f64>; 2] = Default::default();
+    let (mut bounds, mut beside): ([Vec<f64>; 2], Vec<f64>) = Default::default();
+    let mut page = Page::new(&setting);
     for seed in 0..options.seeds {
         let delays = (scenario.delays)(seed)?;
         let stream = Stream::new(&delays, &voice(seed, voices), scenario.skew_ppm, phase(seed, options.seeds))?;
-        let oracle = Oracle::new(&delays);
-        for (index, (subject, make)) in admitted.iter().enumerate() {
-            let pulls = stream.run(&mut *make());
+        let oracle = Curve::oracle(&delays);
+        let mut points = Vec::new();
+        for ((subject, make), figures) in admitted.iter().zip(&mut figures) {
+            let pulls = stream.run(&mut *make(), !subject.is_variant);
             let outcome = stream.outcome(&pulls);
-            figures[index]
-                .iter_mut()
-                .zip(values(&outcome, &oracle, &delays))
-                .for_each(|(figure, value)| figure.push(value));
-            if index == 0 {
-                bounds[0].push(oracle.delay_for(outcome.concealed));
-                bounds[1].push(100.0 * outcome.concealed);
-            }
-            if seed == 0 {
-                draw(report, &setting, subject, &stream, &pulls, &delays);
+            points.push(Point { delay: outcome.delay, concealed: outcome.concealed });
+            figures.iter_mut().zip(values(&outcome, &oracle, &delays)).for_each(|(figure, value)| figure.push(value));
+            if seed == 0 && !subject.is_variant {
+                page.add_delays(&subject.name, &stream, &pulls, &delays);
                 if scenario.name == COST_SCENARIO {
                     add_cost(report, &setting, subject, make, &stream);
                 }
             }
         }
+        bounds[0].extend(points.first().map(|first| oracle.delay_for(first.concealed)));
+        bounds[1].extend(points.first().map(|first| 100.0 * first.concealed));
+        beside.extend(beside_reference(&admitted, &points));
+        if seed == 0 {
+            page.set_oracle(&oracle);
+        }
         bar.inc(1);
     }
     for ((subject, _), figures) in admitted.iter().zip(figures) {
-        for (metric, mut values) in METRICS.into_iter().zip(figures) {
-            report.add(&setting, &subject.name, metric, median(&mut values));
+        let medians = figures.map(|mut values| median(&mut values));
+        page.add_point(subject, (medians[0], medians[2]));
+        for (metric, value) in METRICS.into_iter().zip(medians) {
+            if !subject.is_variant || [DELAY, CONCEALED].contains(&metric) {
+                report.add(&setting, &subject.name, metric, value);
+            }
         }
+    }
+    let beside = (!beside.is_empty()).then(|| median(&mut beside));
+    if let Some(beside) = beside {
+        report.add_targeted(&setting, BESIDE, beside, Target::AtMost(100.0));
     }
     for (metric, mut values) in [DELAY, CONCEALED].into_iter().zip(bounds) {
         report.add(&setting, "bound", metric, median(&mut values));
     }
-    Ok(())
+    report.figures.push(page.to_html());
+    Ok(beside)
 }
 
-fn values(outcome: &Outcome, oracle: &Oracle, delays: &Delays) -> [f64; METRICS.len()] {
+/// Our delay, in percent of the delay at which the best of the reference's settings, or a mix of two, conceals as much.
+///
+/// In doubt for the reference: one packet more concealed is the same, and beyond its curve the end of it counts.
+fn beside_reference(subjects: &[(&Subject<MakePlayer>, &MakePlayer)], points: &[Point]) -> Option<f64> {
+    let ours = points.first().filter(|_| subjects.first().is_some_and(|(subject, _)| subject.name == "ours"))?;
+    let theirs = subjects.iter().zip(points).filter(|((subject, _), _)| subject.name.starts_with(REFERENCE));
+    let curve = Curve::of(theirs.map(|(_, point)| *point).collect());
+    let concealed = (ours.concealed + 1.0 / PACKETS as f64).max(curve.0.last()?.concealed);
+    Some(100.0 * ours.delay / curve.delay_for(concealed))
+}
+
+fn values(outcome: &Outcome, oracle: &Curve, delays: &Delays) -> [f64; METRICS.len()] {
     [
         outcome.delay,
         outcome.delay_p95,
@@ -192,41 +224,6 @@ fn add_cost(report: &mut Report, setting: &Setting, subject: &Subject<MakePlayer
     if subject.counted {
         report.add(setting, &subject.name, Metric("state", "bytes"), state as f64);
     }
-}
-
-/// Adds the subject's delay over time to the chart of the scenario.
-fn draw(
-    report: &mut Report,
-    setting: &Setting,
-    subject: &Subject<MakePlayer>,
-    stream: &Stream,
-    pulls: &[Pull],
-    delays: &Delays,
-) {
-    const CLASSES: [&str; 4] = ["b", "c", "d", "e"];
-    /// Pulls, and packets, of one value.
-    const STEP: usize = 10;
-    if report.charts.last().is_none_or(|chart| chart.title != setting.scenario) {
-        let network = delays
-            .chunks(STEP / 2)
-            .map(|packets| packets.iter().flatten().max().map(|delay| delay.as_secs_f64() * 1e3));
-        report.charts.push(Chart {
-            title: setting.scenario.clone(),
-            caption: format!("{}. Delay of the slowest packet in 100 ms, and of play-out.", setting.input),
-            unit: "ms",
-            step: 0.1,
-            floor: 0.0,
-            ceiling: 1_500.0,
-            mark: None,
-            series: vec![Series { name: "network", class: "a", style: Style::Area, values: network.collect() }],
-        });
-    }
-    let Some(chart) = report.charts.last_mut() else { return };
-    let Some(class) = CLASSES.get(chart.series.len() - 1) else { return };
-    let values = pulls.chunks(STEP).map(|pulls| pulls.iter().rev().find_map(|pull| stream.delay(pull))).collect();
-    // A handful of names that live as long as the program.
-    let name = subject.name.clone().leak();
-    chart.series.push(Series { name, class, style: Style::Line, values });
 }
 
 fn ours() -> Box<dyn Player> {

@@ -25,9 +25,9 @@ pub(crate) struct Report {
     /// Whether the table has a line per scenario and subject in place of a block per scenario.
     #[serde(skip)]
     pub(crate) is_compact: bool,
-    /// Curves for the page.
+    /// Drawings for the page, as HTML.
     #[serde(skip)]
-    pub(crate) charts: Vec<rtc_examples::chart::Chart>,
+    pub(crate) figures: Vec<String>,
 }
 
 /// Where it was measured.
@@ -73,14 +73,14 @@ pub(crate) struct Setting {
 impl Report {
     pub(crate) fn new(mechanism: &'static str) -> Self {
         let versions = [("ours".to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into();
-        Self { mechanism, machine: Machine::this(), versions, rows: Vec::new(), is_compact: false, charts: Vec::new() }
+        Self { mechanism, machine: Machine::this(), versions, rows: Vec::new(), is_compact: false, figures: Vec::new() }
     }
 
     /// Takes note of a subject, and gives its maker if it can be had.
     pub(crate) fn admit<'a, M>(&mut self, subject: &'a crate::subject::Subject<M>) -> Option<&'a M> {
         match &subject.maker {
             Ok(maker) => {
-                if let Some((name, version)) = subject.name.rsplit_once(' ') {
+                if let Some((name, version)) = subject.name.rsplit_once(' ').filter(|_| !subject.is_variant) {
                     self.versions.insert(name.to_owned(), version.to_owned());
                 }
                 Some(maker)

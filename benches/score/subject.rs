@@ -16,17 +16,19 @@ pub(crate) struct Subject<M> {
     pub(crate) maker: Result<M, String>,
     /// Whether its memory is counted: what C libraries take from `malloc` is not.
     pub(crate) counted: bool,
+    /// Whether it is the one before it at another setting, of which only the curve through these points matters.
+    pub(crate) is_variant: bool,
 }
 
 impl<M> Subject<M> {
     /// Our own crate.
     pub(crate) fn ours(maker: M) -> Self {
-        Self { name: "ours".into(), maker: Ok(maker), counted: true }
+        Self { name: "ours".into(), maker: Ok(maker), counted: true, is_variant: false }
     }
 
     /// A peer written in Rust or C++.
     pub(crate) fn peer(name: &str, version: &str, maker: M) -> Self {
-        Self { name: format!("{name} {version}"), maker: Ok(maker), counted: true }
+        Self { name: format!("{name} {version}"), maker: Ok(maker), counted: true, is_variant: false }
     }
 
     /// A peer that calls a C library.
@@ -35,9 +37,15 @@ impl<M> Subject<M> {
         Self { counted: false, ..Self::peer(name, version, maker) }
     }
 
+    /// The same peer at another setting.
+    #[cfg_attr(not(feature = "peers-system"), expect(dead_code, reason = "there is none without them"))]
+    pub(crate) fn variant(self) -> Self {
+        Self { is_variant: true, ..self }
+    }
+
     /// A peer that cannot be had, and why.
     pub(crate) fn absent(name: &str, why: &str) -> Self {
-        Self { name: name.into(), maker: Err(why.into()), counted: false }
+        Self { name: name.into(), maker: Err(why.into()), counted: false, is_variant: false }
     }
 }
 

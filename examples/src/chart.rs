@@ -1,13 +1,18 @@
 //! Line charts as SVG: self-contained, readable in light and dark, small.
 
 use core::fmt::Write;
+use std::borrow::Cow;
+
+mod plot;
+
+pub use plot::{Plot, Points};
 
 /// One line or area of a chart: values over time, `None` where there is nothing to show.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// Name in the legend.
-    pub name: &'static str,
-    /// CSS class that colours it: `a` to `e`.
+    pub name: Cow<'static, str>,
+    /// CSS class that colours it; the page defines them.
     pub class: &'static str,
     /// How it is drawn.
     pub style: Style,
@@ -58,16 +63,11 @@ impl Chart {
     /// The chart as a `<figure>` with its title, legend and caption.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let mut legend = String::new();
-        for series in &self.series {
-            // Writing to a String cannot fail, here and below.
-            let _ = write!(legend, r#"<span class="key {}">{}</span>"#, series.class, escape(series.name));
-        }
-        format!(
-            "<figure><h3>{}</h3><div class=\"legend\">{legend}</div>{}<figcaption>{}</figcaption></figure>\n",
-            escape(&self.title),
-            self.to_svg(),
-            escape(&self.caption),
+        figure(
+            &self.title,
+            self.series.iter().map(|series| (series.class, &series.name)),
+            &self.to_svg(),
+            &self.caption,
         )
     }
 
@@ -77,6 +77,7 @@ impl Chart {
         let scale = Scale::of(self);
         let mut svg =
             format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, escape(&self.title));
+        // Writing to a String cannot fail, here and below.
         self.draw_axes(&scale, &mut svg);
         for series in &self.series {
             self.draw_series(&scale, series, &mut svg);
@@ -144,9 +145,25 @@ impl Chart {
             svg,
             r#"<path class="{kind} {}" d="{path}"><title>{}</title></path>"#,
             series.class,
-            escape(series.name)
+            escape(&series.name)
         );
     }
+}
+
+/// A drawing with its title, legend of classes and names, and caption.
+fn figure<'a>(
+    title: &str,
+    legend: impl Iterator<Item = (&'static str, &'a Cow<'static, str>)>,
+    svg: &str,
+    caption: &str,
+) -> String {
+    let keys: String =
+        legend.map(|(class, name)| format!(r#"<span class="key {class}">{}</span>"#, escape(name))).collect();
+    format!(
+        "<figure><h3>{}</h3><div class=\"legend\">{keys}</div>{svg}<figcaption>{}</figcaption></figure>\n",
+        escape(title),
+        escape(caption),
+    )
 }
 
 /// Text made safe inside HTML.
@@ -223,7 +240,7 @@ mod tests {
     #[test]
     fn all_values_lie_inside_below_zero_too() {
         let series =
-            Series { name: "loudness", class: "a", style: Style::Line, values: vec![Some(-20.0), Some(-40.0)] };
+            Series { name: "loudness".into(), class: "a", style: Style::Line, values: vec![Some(-20.0), Some(-40.0)] };
         let chart = Chart {
             title: String::new(),
             caption: String::new(),
@@ -254,7 +271,7 @@ mod tests {
             floor: 0.0,
             ceiling: f64::INFINITY,
             mark: None,
-            series: vec![Series { name: "none", class: "a", style: Style::Line, values: vec![None; 10] }],
+            series: vec![Series { name: "none".into(), class: "a", style: Style::Line, values: vec![None; 10] }],
         };
         let svg = chart.to_svg();
         assert!(svg.contains("&lt;nothing&gt;") && !svg.contains("NaN") && !svg.contains("inf"));

@@ -20,8 +20,8 @@ const BETA: f64 = 0.7;
 const C: f64 = 0.4;
 /// RFC 9438 §4.3: what makes the Reno-friendly window as fast as Reno's.
 const ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
-/// Bytes of a short flow's file, and the mean of its pause in seconds.
-const FILE: (u64, u64) = (100_000, 1_000_000);
+/// Bytes of a short flow's file, and the mean of its pause in seconds: the model of RFC 8868 that RFC 8867 §5.7 refers to.
+const FILE: (u64, u64) = (30_000, 50_000);
 const PAUSE: f64 = 10.0;
 
 /// One connection after the other.

@@ -32,7 +32,7 @@ impl Curves {
             ceiling: f64::INFINITY,
             mark: None,
             series: vec![Series {
-                name: "capacity",
+                name: "capacity".into(),
                 class: "a",
                 style: Style::Area,
                 values: (0..bins).map(value).collect(),
@@ -47,13 +47,11 @@ impl Curves {
             let window = &rates[bin.saturating_sub(9)..=bin];
             Some(window.iter().sum::<f64>() / window.len() as f64 / 1e3)
         };
-        // A handful of names that live as long as the program.
-        let name = subject.to_owned().leak();
         let values = (0..rates.len()).map(smooth).collect();
-        self.0.series.push(Series { name, class, style: Style::Line, values });
+        self.0.series.push(Series { name: subject.to_owned().into(), class, style: Style::Line, values });
     }
 
-    pub(super) fn into_chart(self) -> Chart {
-        self.0
+    pub(super) fn to_html(&self) -> String {
+        self.0.to_html()
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Media {
 pub(crate) enum Tcp {
     /// Sends as much as it can, all the time.
     Long,
-    /// Files of 100 kB to 1 MB, evenly spread, with pauses of 10 s on average between them; first a file.
+    /// Files of 30 to 50 kB, evenly spread, with pauses of 10 s on average between them; first a file.
     ShortOn,
     /// The same, first a pause.
     ShortOff,

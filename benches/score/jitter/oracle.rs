@@ -27,14 +27,25 @@ pub(super) struct Point {
     pub(super) concealed: f64,
 }
 
-/// The least concealment for each mean delay, delays ascending.
+/// The least concealment for each mean delay, delays ascending: of hindsight, or of a player at several settings.
 #[derive(Debug, Clone)]
-pub(super) struct Oracle(Vec<Point>);
+pub(super) struct Curve(pub(super) Vec<Point>);
 
-impl Oracle {
-    pub(super) fn new(delays: &Delays) -> Self {
-        let mut points: Vec<Point> = PRICES.iter().map(|price| best(delays, *price)).collect();
-        points.sort_by(|a, b| a.delay.total_cmp(&b.delay));
+impl Curve {
+    /// What hindsight could have done.
+    pub(super) fn oracle(delays: &Delays) -> Self {
+        Self::of(PRICES.iter().map(|price| best(delays, *price)).collect())
+    }
+
+    /// The best of these points.
+    pub(super) fn of(mut points: Vec<Point>) -> Self {
+        points.sort_by(|a, b| a.delay.total_cmp(&b.delay).then(a.concealed.total_cmp(&b.concealed)));
+        let mut least = f64::INFINITY;
+        points.retain(|point| {
+            let before = least;
+            least = before.min(point.concealed);
+            point.concealed < before
+        });
         Self(points)
     }
 
@@ -116,8 +127,8 @@ mod tests {
     #[test]
     fn a_constant_delay_is_waited_for_or_not_at_all() {
         let delays = trace([50; 500]);
-        let oracle = Oracle::new(&delays);
-        assert_eq!(oracle.delay_for(0.0), 52.0);
+        let oracle = Curve::oracle(&delays);
+        assert!((oracle.delay_for(0.0) - 52.0).abs() < 1e-9);
         assert_eq!(oracle.delay_for(1.0), 0.0);
         assert_eq!(fixed_delay_for(&delays, 0.0), 52.0);
     }
@@ -126,9 +137,19 @@ mod tests {
     fn what_the_network_lost_is_concealed_at_any_delay() {
         let mut delays = trace([0; 1_000]);
         delays.iter_mut().step_by(10).for_each(|delay| *delay = None);
-        let oracle = Oracle::new(&delays);
+        let oracle = Curve::oracle(&delays);
         assert_eq!(oracle.delay_for(0.1), 0.0);
         assert!(oracle.delay_for(0.09).is_nan() && fixed_delay_for(&delays, 0.09).is_nan());
+    }
+
+    #[test]
+    fn only_the_best_points_count_and_between_them_is_a_line() {
+        let point = |(delay, concealed)| Point { delay, concealed };
+        let curve =
+            Curve::of([(90.0, 0.01), (100.0, 0.02), (50.0, 0.05), (60.0, 0.05), (95.0, 0.01)].map(point).into());
+        assert_eq!(curve.0, [(50.0, 0.05), (90.0, 0.01)].map(point));
+        assert!((curve.delay_for(0.03) - 70.0).abs() < 1e-9 && curve.delay_for(0.005).is_nan());
+        assert_eq!(curve.delay_for(0.2), 50.0);
     }
 
     /// A spike of 100 ms on one packet of a thousand: free steps of 4 ms go up 25 packets before and down after, so that
@@ -138,9 +159,9 @@ mod tests {
         let mut delays = trace([0; 1_000]);
         delays[500] = Some(Duration::from_millis(100));
         let all = 4.0 * 25.0 * 25.0 / 1_000.0;
-        assert!((Oracle::new(&delays).delay_for(0.0) - all).abs() < 1e-9);
+        assert!((Curve::oracle(&delays).delay_for(0.0) - all).abs() < 1e-9);
         assert_eq!(fixed_delay_for(&delays, 0.0), 100.0);
-        assert_eq!(Oracle::new(&delays).delay_for(0.001), 0.0);
+        assert_eq!(Curve::oracle(&delays).delay_for(0.001), 0.0);
     }
 
     /// Every way through a short trace, one by one.

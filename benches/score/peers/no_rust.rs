@@ -7,7 +7,7 @@ pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    absent(["neteq"])
+    absent(["rtc-interceptor jitter buffer", "neteq"])
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {

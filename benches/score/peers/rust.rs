@@ -11,7 +11,13 @@ pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    vec![Subject::absent("neteq 0.9", "reads the wall clock in insert and get, so it cannot be run in virtual time")]
+    vec![
+        interceptor::player(),
+        Subject::absent(
+            "neteq 0.9",
+            "its delay manager asks the system for the time of each packet it is given, with no way to tell it",
+        ),
+    ]
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {

@@ -94,8 +94,12 @@ fn section(way: &Way, page: &mut String) {
 }
 
 fn charts(way: &Way) -> [Chart; 5] {
-    let line =
-        |name, class, values: &[Option<f64>]| Series { name, class, style: Style::Line, values: values.to_vec() };
+    let line = |name: &'static str, class, values: &[Option<f64>]| Series {
+        name: name.into(),
+        class,
+        style: Style::Line,
+        values: values.to_vec(),
+    };
     let step = |name, class, values: &[Option<f64>]| Series { style: Style::Step, ..line(name, class, values) };
     let area = |name, class, values: &[Option<f64>]| Series { style: Style::Area, ..line(name, class, values) };
     let chart = |title: &str, caption: &str, unit, series| Chart {

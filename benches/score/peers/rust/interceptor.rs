@@ -1,13 +1,19 @@
-//! `rtc-interceptor`: its GCC, and its FlexFEC as a block code.
+//! `rtc-interceptor`: its GCC, its jitter buffer, and its FlexFEC as a block code.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rtc_core::bwe::{BandwidthEstimator, Estimate, PacketResult, SentPacket};
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, RtpPacket};
-use rtc_interceptor::BandwidthEstimator as _;
+use rtc_core::{Bitrate, RtpPacket, RtpTime, Ssrc};
+use rtc_interceptor::{
+    AttributedPacket, BandwidthEstimator as _, BoxedInterceptor, Interceptor as _, Packet, StreamInfo, TaggedPacket,
+};
 use rtc_shared::marshal::Unmarshal as _;
 
-use crate::subject::{BlockCode, Limits, MakeBlockCode, MakeEstimator, Subject};
+use crate::subject::{
+    BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, PLAYER_RATE, Player, Subject,
+};
 
 const VERSION: &str = "0.21";
 /// The SSRC of the FlexFEC stream, and its payload type.
@@ -15,6 +21,10 @@ const REPAIR: (u32, u8) = (0x0f0f_0f0f, 49);
 
 pub(super) fn estimator() -> Subject<MakeEstimator> {
     Subject::peer("rtc-interceptor Gcc", VERSION, Box::new(|limits| Box::new(Gcc::new(limits))))
+}
+
+pub(super) fn player() -> Subject<MakePlayer> {
+    Subject::peer("rtc-interceptor jitter buffer", VERSION, Box::new(|| Box::new(Buffered::new())))
 }
 
 pub(super) fn block_code() -> Subject<MakeBlockCode> {
@@ -80,6 +90,60 @@ impl BandwidthEstimator for Gcc {
     fn handle_timeout(&mut self, now: Instant) {
         let now = self.at(now);
         self.gcc.handle_timeout(now);
+    }
+}
+
+/// The stream all players are given.
+const STREAM: Ssrc = Ssrc(7);
+
+/// Plays packets as its buffer gives them out, 120 ms after they could have come, and silence where it gives none: it orders
+/// packets, and leaves play-out to others.
+struct Buffered {
+    buffer: BoxedInterceptor,
+    epoch: std::time::Instant,
+    /// Samples given out and not yet played, and where the first of them belongs.
+    samples: VecDeque<f32>,
+    position: Option<RtpTime>,
+}
+
+impl Buffered {
+    #[expect(clippy::disallowed_methods, reason = "only differences to it are used")]
+    fn new() -> Self {
+        let mut buffer: BoxedInterceptor = Box::new(rtc_interceptor::JitterBufferBuilder::new().build());
+        let stream = StreamInfo { ssrc: STREAM.0, clock_rate: PLAYER_RATE.as_hz(), ..Default::default() };
+        buffer.bind_remote_stream(&stream);
+        Self { buffer, epoch: std::time::Instant::now(), samples: VecDeque::new(), position: None }
+    }
+}
+
+impl Player for Buffered {
+    fn insert(&mut self, now: Instant, packet: &RtpPacket) {
+        let (Some(rtp), Some(now)) = (theirs(packet), now.to_std(self.epoch)) else { return };
+        let message = AttributedPacket::new(Packet::Rtp(rtp));
+        // It has no error to give.
+        let _ = self.buffer.handle_read(TaggedPacket { now, transport: Default::default(), message });
+    }
+
+    fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard {
+        if let Some(now) = now.to_std(self.epoch) {
+            let _ = self.buffer.handle_timeout(now);
+        }
+        while let Some(TaggedPacket { message, .. }) = self.buffer.poll_read() {
+            let Packet::Rtp(packet) = message.packet else { continue };
+            if self.samples.is_empty() {
+                self.position = Some(RtpTime(packet.header.timestamp));
+            }
+            let samples = packet.payload.as_chunks::<2>().0.iter().map(|pair| i16::from_be_bytes(*pair));
+            self.samples.extend(samples.map(|sample| f32::from(sample) / 32_768.0));
+        }
+        let Some(position) = self.position else {
+            out.fill(0.0);
+            return Heard::default();
+        };
+        let concealed = out.len().saturating_sub(self.samples.len());
+        out.fill_with(|| self.samples.pop_front().unwrap_or(0.0));
+        self.position = Some(position + u32::try_from(out.len()).unwrap_or(0));
+        Heard { position: Some(position), concealed }
     }
 }
 

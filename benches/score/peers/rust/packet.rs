@@ -13,83 +13,52 @@ pub(super) fn codes() -> Vec<Subject<MakePacketCode>> {
     ]
 }
 
-/// Writes into memory used again and again, the cheapest way there is.
-struct Rtp {
-    out: Vec<u8>,
+/// An adapter to one of the crates: their types differ only in where they are from.
+macro_rules! packet_code {
+    ($name:ident, $api:ident) => {
+        /// Writes into memory used again and again, the cheapest way there is.
+        struct $name {
+            out: Vec<u8>,
+        }
+
+        impl PacketCode for $name {
+            fn parse(&mut self, bytes: &Bytes, id: u8) -> u64 {
+                let Ok(packet) = $api::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
+                let header = &packet.header;
+                u64::from(header.payload_type)
+                    + u64::from(header.sequence_number)
+                    + u64::from(header.timestamp)
+                    + u64::from(header.ssrc)
+                    + sum(&header.get_extension(id).unwrap_or_default())
+                    + packet.payload.len() as u64
+            }
+
+            fn build(&mut self, sequence: u16, id: u8, payload: &Bytes) -> usize {
+                let header = $api::header::Header {
+                    version: 2,
+                    payload_type: 96,
+                    sequence_number: sequence,
+                    timestamp: 90_000,
+                    ssrc: 1,
+                    ..Default::default()
+                };
+                let mut packet = $api::packet::Packet { header, payload: payload.clone() };
+                let extended = packet.header.set_extension(id, Bytes::from_static(&[1, 2, 3])).is_ok();
+                if extended { packet.marshal_to(&mut self.out).unwrap_or(0) } else { 0 }
+            }
+
+            fn rewrite(&mut self, bytes: &Bytes, ssrc: u32, sequence: u16) -> usize {
+                let Ok(mut packet) = $api::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
+                packet.header.ssrc = ssrc;
+                packet.header.sequence_number = sequence;
+                packet.marshal_to(&mut self.out).unwrap_or(0)
+            }
+        }
+    };
 }
 
-impl PacketCode for Rtp {
-    fn parse(&mut self, bytes: &Bytes, id: u8) -> u64 {
-        let Ok(packet) = rtp::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
-        let header = &packet.header;
-        u64::from(header.payload_type)
-            + u64::from(header.sequence_number)
-            + u64::from(header.timestamp)
-            + u64::from(header.ssrc)
-            + sum(&header.get_extension(id).unwrap_or_default())
-            + packet.payload.len() as u64
-    }
-
-    fn build(&mut self, sequence: u16, id: u8, payload: &Bytes) -> usize {
-        let header = rtp::header::Header {
-            version: 2,
-            payload_type: 96,
-            sequence_number: sequence,
-            timestamp: 90_000,
-            ssrc: 1,
-            ..Default::default()
-        };
-        let mut packet = rtp::packet::Packet { header, payload: payload.clone() };
-        let extended = packet.header.set_extension(id, Bytes::from_static(&[1, 2, 3])).is_ok();
-        if extended { packet.marshal_to(&mut self.out).unwrap_or(0) } else { 0 }
-    }
-
-    fn rewrite(&mut self, bytes: &Bytes, ssrc: u32, sequence: u16) -> usize {
-        let Ok(mut packet) = rtp::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
-        packet.header.ssrc = ssrc;
-        packet.header.sequence_number = sequence;
-        packet.marshal_to(&mut self.out).unwrap_or(0)
-    }
-}
-
-/// The same API in another crate.
-struct RtcRtp {
-    out: Vec<u8>,
-}
-
-impl PacketCode for RtcRtp {
-    fn parse(&mut self, bytes: &Bytes, id: u8) -> u64 {
-        let Ok(packet) = rtc_rtp::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
-        let header = &packet.header;
-        u64::from(header.payload_type)
-            + u64::from(header.sequence_number)
-            + u64::from(header.timestamp)
-            + u64::from(header.ssrc)
-            + sum(&header.get_extension(id).unwrap_or_default())
-            + packet.payload.len() as u64
-    }
-
-    fn build(&mut self, sequence: u16, id: u8, payload: &Bytes) -> usize {
-        let header = rtc_rtp::header::Header {
-            version: 2,
-            payload_type: 96,
-            sequence_number: sequence,
-            timestamp: 90_000,
-            ssrc: 1,
-            ..Default::default()
-        };
-        let mut packet = rtc_rtp::packet::Packet { header, payload: payload.clone() };
-        let extended = packet.header.set_extension(id, Bytes::from_static(&[1, 2, 3])).is_ok();
-        if extended { packet.marshal_to(&mut self.out).unwrap_or(0) } else { 0 }
-    }
-
-    fn rewrite(&mut self, bytes: &Bytes, ssrc: u32, sequence: u16) -> usize {
-        let Ok(mut packet) = rtc_rtp::packet::Packet::unmarshal(&mut bytes.clone()) else { return 0 };
-        packet.header.ssrc = ssrc;
-        packet.header.sequence_number = sequence;
-        packet.marshal_to(&mut self.out).unwrap_or(0)
-    }
-}
+packet_code!(Rtp, rtp);
+packet_code!(RtcRtp, rtc_rtp);
 
 fn sum(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte)).sum()

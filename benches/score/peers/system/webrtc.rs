@@ -1,5 +1,6 @@
 //! libwebrtc.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -33,12 +34,23 @@ fn estimator(limits: Limits, trials: GoogCcTrials) -> Box<dyn BandwidthEstimator
     Box::new(GoogCc::new(GoogCcLimits { start, min, max }, trials))
 }
 
+/// What moves NetEq along its curve of delay and concealment: highest and least target delay in milliseconds, 0 for none.
+const SETTINGS: [(u64, u64); 7] = [(40, 0), (100, 0), (200, 0), (500, 0), (0, 60), (0, 120), (0, 250)];
+
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    let with = |stable_playout| -> MakePlayer { Box::new(move || Box::new(NetEqPlayer::new(stable_playout))) };
-    vec![
-        Subject::peer("libwebrtc NetEq", VERSION, with(false)),
-        Subject::peer("libwebrtc NetEq stable", VERSION, with(true)),
-    ]
+    let with = |stable_playout, [max, min]: [u64; 2]| -> MakePlayer {
+        let [max, min] = [max, min].map(Duration::from_millis);
+        Box::new(move || Box::new(NetEqPlayer::new(stable_playout, max, min)))
+    };
+    let mut players = Vec::new();
+    for (name, is_stable) in [("libwebrtc NetEq", false), ("libwebrtc NetEq stable", true)] {
+        players.push(Subject::peer(name, VERSION, with(is_stable, [0, 0])));
+        for (max, min) in SETTINGS {
+            let setting = if max > 0 { format!("{name} max {max} ms") } else { format!("{name} min {min} ms") };
+            players.push(Subject::peer(&setting, VERSION, with(is_stable, [max, min])).variant());
+        }
+    }
+    players
 }
 
 struct NetEqPlayer {
@@ -47,10 +59,10 @@ struct NetEqPlayer {
 }
 
 impl NetEqPlayer {
-    fn new(stable_playout: bool) -> Self {
+    fn new(stable_playout: bool, max_delay: Duration, min_delay: Duration) -> Self {
         let mut config = NetEqConfig::default();
-        config.rate = PLAYER_RATE;
-        config.stable_playout = stable_playout;
+        (config.rate, config.stable_playout) = (PLAYER_RATE, stable_playout);
+        (config.max_delay, config.min_delay) = (max_delay, min_delay);
         Self { neteq: NetEq::new(&config).expect("16 kHz mono is what L16 is decoded at"), concealed: 0 }
     }
 }
