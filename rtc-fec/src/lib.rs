@@ -6,6 +6,7 @@ mod continuity;
 mod gf256;
 mod linear;
 mod simd;
+mod parity;
 
 mod cauchy;
 pub mod nack;

@@ -6,16 +6,12 @@
 
 mod decoder;
 mod encoder;
-mod equation;
 mod header;
-mod mask;
-mod part;
 mod protection;
-mod window;
 
-pub use decoder::{UlpfecDecoder, UlpfecDecoderConfig, UlpfecDecoderStats};
+pub use crate::parity::{DecoderStats as UlpfecDecoderStats, Outlook, Partial};
+pub use decoder::{UlpfecDecoder, UlpfecDecoderConfig};
 pub use encoder::{UlpfecEncoder, UlpfecEncoderConfig, UlpfecEncoderStats};
-pub use part::Partial;
 pub use protection::{Level, Pattern, Protection};
 
 /// Most packets one repair packet protects, and furthest apart in sequence: the long mask has 48 bits (RFC 5109 §7.4).

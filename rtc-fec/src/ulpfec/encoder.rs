@@ -4,15 +4,14 @@ use bytes::BytesMut;
 use rtc_core::fec::FecEncoder;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
-use super::header::{FecHeader, LEVEL_LEN, RTP_LEN, Recovery, level_header};
-use super::mask::Mask;
+use super::header::{FecHeader, LEVEL_LEN, level_header};
 use super::protection::Protection;
 use super::{MAX_GROUP, MAX_LEVELS};
 use crate::POOL_LEN;
-use crate::simd::xor_into;
+use crate::parity::{Mask, RTP_LEN, Recovery, Sum};
 
-/// Bytes an accumulator starts with: as much as common packets have. It grows to what is protected.
-const BODY_LEN: usize = 1_500;
+/// Bits of a long mask (RFC 5109 §7.4).
+const MASK_LEN: u16 = 48;
 /// Repair packets held at most until polled, two groups of the most; the oldest goes first.
 const MAX_DUE: usize = 2 * MAX_GROUP;
 
@@ -77,7 +76,7 @@ pub struct UlpfecEncoder {
     next_seq: SeqNum,
     group: Option<Group>,
     /// By level: as many as the group in progress has repair packets, and some not in use.
-    sums: [Vec<Sum>; MAX_LEVELS],
+    sums: [Vec<Part>; MAX_LEVELS],
     due: VecDeque<RtpPacket>,
     pool: BytesMut,
     stats: UlpfecEncoderStats,
@@ -100,11 +99,10 @@ struct Group {
 }
 
 /// One level of a repair packet in the making.
-#[derive(Debug, Default)]
-struct Sum {
-    recovery: Recovery,
+#[derive(Debug)]
+struct Part {
     mask: Mask,
-    body: Vec<u8>,
+    sum: Sum,
 }
 
 impl UlpfecEncoder {
@@ -152,7 +150,7 @@ impl UlpfecEncoder {
     }
 
     fn reserve(&mut self, protection: Protection) {
-        let new = || Sum { body: Vec::with_capacity(BODY_LEN), ..Sum::default() };
+        let new = || Part { mask: Mask::default(), sum: Sum::with_room(0) };
         for (sums, level) in self.sums.iter_mut().zip(protection.levels()) {
             let len = sums.len().max(level.repair);
             sums.resize_with(len, new);
@@ -178,7 +176,7 @@ impl UlpfecEncoder {
         group.base = group.base - back;
         group.mask = group.mask.rebased_back(back);
         if back > 0 {
-            self.sums.iter_mut().flatten().for_each(|sum| sum.mask = sum.mask.rebased_back(back));
+            self.sums.iter_mut().flatten().for_each(|part| part.mask = part.mask.rebased_back(back));
         }
         let offset = packet.seq().distance_from(group.base).unsigned_abs();
         if group.mask.contains(offset) {
@@ -197,21 +195,21 @@ impl UlpfecEncoder {
             return;
         }
         let levels = group.protection.levels();
-        let used = |level: usize| at < levels[level].repair && !self.sums[level][at].body.is_empty();
+        let used = |level: usize| at < levels[level].repair && !self.sums[level][at].sum.body().is_empty();
         let top = (1..levels.len()).rev().find(|level| used(*level)).unwrap_or_default();
         self.pad(group, at, top);
-        let sums = self.sums[..=top].iter().map(|sums| &sums[at]);
-        let first = sums.clone().map(|sum| sum.mask.first()).min().unwrap_or_default();
-        let long = sums.clone().any(|sum| sum.mask.last() - first >= 16);
-        let fixed = FecHeader { recovery: self.sums[0][at].recovery, base: group.base + first, long }.to_bytes();
+        let made = self.sums[..=top].iter().map(|parts| &parts[at]);
+        let first = made.clone().map(|part| part.mask.first()).min().unwrap_or_default();
+        let long = made.clone().any(|part| part.mask.last() - first >= 16);
+        let fixed = FecHeader { recovery: self.sums[0][at].sum.recovery, base: group.base + first, long }.to_bytes();
         let headers: [_; MAX_LEVELS] = core::array::from_fn(|level| match self.sums.get(level) {
-            Some(sums) if level <= top => sums[at].header(first, long),
+            Some(parts) if level <= top => parts[at].header(first, long),
             _ => ([0; LEVEL_LEN], 0),
         });
         let mut parts: [&[u8]; 1 + 2 * MAX_LEVELS] = [&[]; 1 + 2 * MAX_LEVELS];
         parts[0] = &fixed;
-        for ((parts, (header, len)), sum) in parts[1..].chunks_exact_mut(2).zip(&headers).zip(sums) {
-            (parts[0], parts[1]) = (&header[..*len], &sum.body);
+        for ((parts, (header, len)), part) in parts[1..].chunks_exact_mut(2).zip(&headers).zip(made) {
+            (parts[0], parts[1]) = (&header[..*len], part.sum.body());
         }
         let (seq, ssrc) = (self.next_seq, self.config.ssrc.unwrap_or(group.ssrc));
         let repair = self.model.repack_in(&mut self.pool, &parts, |header| {
@@ -221,18 +219,18 @@ impl UlpfecEncoder {
         });
         self.next_seq = seq.next();
         self.push(repair);
-        self.sums.iter_mut().filter_map(|sums| sums.get_mut(at)).for_each(Sum::clear);
+        self.sums.iter_mut().filter_map(|parts| parts.get_mut(at)).for_each(Part::clear);
     }
 
     /// Gives the levels of a repair packet the lengths they must have: each as long as configured if another begins where it
     /// ends, and the lowest as long as in the other repair packets if it must.
     fn pad(&mut self, group: Group, at: usize, top: usize) {
         for (level, config) in group.protection.levels().iter().enumerate().take(top) {
-            self.sums[level][at].body.resize(usize::from(config.len), 0);
+            self.sums[level][at].sum.resize(usize::from(config.len));
         }
         if top == 0 && group.protection.aligned() {
             let len = usize::from(group.protection.levels()[0].len).min(group.longest);
-            self.sums[0][at].body.resize(len, 0);
+            self.sums[0][at].sum.resize(len);
         }
     }
 
@@ -264,8 +262,9 @@ impl FecEncoder for UlpfecEncoder {
         group.longest = group.longest.max(body.len());
         for (at, (level, sums)) in group.protection.levels().iter().zip(&mut self.sums).enumerate() {
             let (part, rest) = body.split_at(body.len().min(usize::from(level.len)));
-            for sum in group.protection.covering(at, group.count) {
-                sums[sum].add(offset, recovery, part);
+            for place in group.protection.covering(at, group.count) {
+                sums[place].mask.insert(offset);
+                sums[place].sum.add(recovery, part);
             }
             body = rest;
         }
@@ -285,29 +284,20 @@ impl Group {
     /// Whether a mask can hold the group and this packet.
     fn reaches(&self, seq: SeqNum) -> bool {
         let ends = [self.base, self.base + self.mask.last()];
-        ends.iter().all(|end| seq.distance_from(*end).unsigned_abs() < Mask::LEN)
+        ends.iter().all(|end| seq.distance_from(*end).unsigned_abs() < MASK_LEN)
     }
 }
 
-impl Sum {
-    fn add(&mut self, offset: u16, recovery: Recovery, body: &[u8]) {
-        self.mask.insert(offset);
-        self.recovery.add(recovery);
-        // What is longer than all before meets zeros (§8.2).
-        let (met, new) = body.split_at(body.len().min(self.body.len()));
-        xor_into(&mut self.body, met);
-        self.body.extend_from_slice(new);
-    }
-
+impl Part {
     /// The header of the level on the wire, in a packet whose base is that far from the group's.
     fn header(&self, base: u16, long: bool) -> ([u8; LEVEL_LEN], usize) {
         // Each packet's length was checked to fit.
-        let protected = u16::try_from(self.body.len()).unwrap_or(u16::MAX);
+        let protected = u16::try_from(self.sum.body().len()).unwrap_or(u16::MAX);
         level_header(protected, self.mask.rebased_on(base), long)
     }
 
     fn clear(&mut self) {
-        (self.recovery, self.mask) = (Recovery::default(), Mask::default());
-        self.body.clear();
+        self.mask = Mask::default();
+        self.sum.clear();
     }
 }

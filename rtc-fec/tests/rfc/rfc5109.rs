@@ -222,13 +222,16 @@ fn rfc5109_s7_2_marker_is_zero_numbers_count_up_and_ssrc_is_the_medias() {
 }
 
 #[test]
-fn rfc5109_s7_3_the_extension_flag_is_ignored() {
+fn rfc5109_s7_3_the_extension_flag_is_refused() {
     let packets = seqs(1, 2);
     let mut payload = protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0].payload().to_vec();
-    assert_eq!(payload[0] & 0x80, 0);
-    payload[0] |= 0x80;
+    assert_eq!(payload[0] & 0x80, 0, "zero when sent");
     let mut decoder = decoder();
     decoder.insert_source(&packets[0]);
+    payload[0] |= 0x80;
+    assert_eq!(decoder.insert_repair(&repair_packet(&payload)).unwrap_err().fault(), Fault::Reserved);
+    assert_eq!((recovered(&mut decoder), decoder.stats().malformed), (vec![], 1));
+    payload[0] &= 0x7f;
     decoder.insert_repair(&repair_packet(&payload)).unwrap();
     assert_eq!(recovered(&mut decoder), packets[1..]);
 }

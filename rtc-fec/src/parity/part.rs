@@ -1,8 +1,7 @@
 use bytes::{Bytes, BytesMut};
 use rtc_core::{RtpPacket, SeqNum, Ssrc};
 
-use super::MAX_LEVELS;
-use super::header::{RTP_LEN, Recovery};
+use super::{MAX_PARTS, RTP_LEN, Recovery};
 
 /// The beginning of a packet whose end is not recovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +16,7 @@ pub struct Partial {
 #[derive(Debug, Default)]
 pub(super) struct Part {
     recovery: Option<Recovery>,
-    pieces: [Option<Piece>; MAX_LEVELS],
+    pieces: [Option<Piece>; MAX_PARTS],
 }
 
 #[derive(Debug)]
