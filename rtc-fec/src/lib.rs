@@ -5,10 +5,11 @@
 mod continuity;
 mod gf256;
 mod linear;
-mod simd;
 mod parity;
+mod simd;
 
 mod cauchy;
+pub mod flexfec;
 pub mod nack;
 pub mod red;
 pub mod rlc;

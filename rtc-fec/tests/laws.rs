@@ -2,6 +2,9 @@
 
 use rtc_core::testkit::laws::{self, Stream};
 use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
+use rtc_fec::flexfec::{
+    FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection, FlexfecVariant,
+};
 use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
@@ -37,6 +40,24 @@ fn rlc_keeps_the_laws() {
         (config.window, config.density, config.overhead) = (window, density, overhead);
         let encoder = || RlcEncoder::new(config).expect("within range");
         let decoder = || RlcDecoder::new(RlcDecoderConfig::default()).expect("within range");
+fn flexfec_keeps_the_laws() {
+    let shapes = [
+        FlexfecProtection::even(1, 1),
+        FlexfecProtection::even(10, 5),
+        FlexfecProtection::even(110, 20).map(|even| even.with_pattern(Pattern::Crossed)),
+        FlexfecProtection::rows(5),
+        FlexfecProtection::columns(4, 5),
+        FlexfecProtection::grid(5, 4),
+        FlexfecProtection::grid(5, 4).map(FlexfecProtection::with_masks),
+    ];
+    for (protection, variant) in shapes.into_iter().flat_map(|shape| {
+        [FlexfecVariant::Rfc8627, FlexfecVariant::Draft03].map(|variant| (shape.expect("within range"), variant))
+    }) {
+        let (mut sender, mut receiver) = (FlexfecEncoderConfig::default(), FlexfecDecoderConfig::default());
+        (sender.protection, sender.variant, sender.ssrc) = (protection, variant, rtc_core::Ssrc(0xfec));
+        receiver.variant = variant;
+        let encoder = || FlexfecEncoder::new(sender).expect("within range");
+        let decoder = || FlexfecDecoder::new(receiver.clone()).expect("within range");
         for stream in [Stream::audio(), Stream::video()] {
             laws::fec(encoder, decoder, &stream);
         }

@@ -13,7 +13,8 @@ use std::alloc::System;
 use packets::{MEDIA, media_of};
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
-use rtc_core::{PayloadType, RtpPacket};
+use rtc_core::{PayloadType, RtpPacket, SeqNum, Ssrc};
+use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
 use rtc_fec::nack::{NackConfig, NackGenerator, pack};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
 use rtc_fec::rtx::{
@@ -68,6 +69,16 @@ fn steady_state_does_not_allocate() {
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
     let blocks = ulpfec_decoder(&packets);
     assert!(blocks <= 30, "ULPFEC decoder: {blocks}");
+    let protections = [FlexfecProtection::even(20, 10), FlexfecProtection::grid(10, 4)];
+    for protection in protections.map(Result::unwrap) {
+        for sources in [1, 3] {
+            // Rows and columns say the numbers of one source only.
+            let protection = if sources > 1 { protection.with_masks() } else { protection };
+            assert_eq!(flexfec_encoder(&packets, protection, sources), 0, "FlexFEC encoder: {protection:?}");
+            let blocks = flexfec_decoder(&packets, protection, sources);
+            assert!(blocks <= 30, "FlexFEC decoder: {blocks}, {protection:?}");
+        }
+    }
 }
 
 fn lost(packet: &RtpPacket) -> bool {
@@ -147,5 +158,57 @@ fn ulpfec_decoder(packets: &[RtpPacket]) -> u64 {
         while decoder.poll_recovered().is_some() {}
     });
     assert_eq!(decoder.stats().recovered, 800);
+    count
+}
+
+/// The packets, of so many sources by turns.
+fn of_sources(packets: &[RtpPacket], sources: u16) -> Vec<RtpPacket> {
+    let of = |packet: &RtpPacket| {
+        let (seq, ssrc) = (packet.seq().0 / sources, 1 + u32::from(packet.seq().0 % sources));
+        RtpPacket::builder(MEDIA, SeqNum(seq), packet.timestamp(), Ssrc(ssrc)).build(packet.payload()).unwrap()
+    };
+    packets.iter().map(of).collect()
+}
+
+fn flexfec(protection: FlexfecProtection) -> FlexfecEncoder {
+    let mut config = FlexfecEncoderConfig::default();
+    config.protection = protection;
+    FlexfecEncoder::new(config).unwrap()
+}
+
+fn flexfec_encoder(packets: &[RtpPacket], protection: FlexfecProtection, sources: u16) -> u64 {
+    let mut encoder = flexfec(protection);
+    let count = allocations(&of_sources(packets, sources), |packet| {
+        encoder.protect(packet);
+        while encoder.poll_repair().is_some() {}
+        if lost(packet) {
+            let _ = encoder.retransmit(packet);
+        }
+    });
+    assert_eq!(encoder.stats().protected, 8_000);
+    count
+}
+
+fn flexfec_decoder(packets: &[RtpPacket], protection: FlexfecProtection, sources: u16) -> u64 {
+    let (mut encoder, packets) = (flexfec(protection), of_sources(packets, sources));
+    let mut decoder = FlexfecDecoder::new(FlexfecDecoderConfig::default()).unwrap();
+    // Made beforehand: what is counted is the decoder's.
+    let mut repairs = Vec::new();
+    for packet in &packets {
+        encoder.protect(packet);
+        repairs.push(core::array::from_fn::<_, 12, _>(|_| encoder.poll_repair()));
+    }
+    let (mut repairs, mut at) = (repairs.iter(), 0);
+    let count = allocations(&packets, |packet| {
+        at += 1;
+        if at % 11 != 7 {
+            decoder.insert_source(packet);
+        }
+        for repair in repairs.next().unwrap().iter().flatten() {
+            decoder.insert_repair(repair).unwrap();
+        }
+        while decoder.poll_recovered().is_some() {}
+    });
+    assert!(decoder.stats().recovered > 600, "{:?}", decoder.stats());
     count
 }

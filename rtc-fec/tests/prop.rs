@@ -5,6 +5,8 @@
 #[path = "common/packets.rs"]
 mod packets;
 
+#[path = "prop/flexfec.rs"]
+mod flexfec;
 #[path = "prop/nack.rs"]
 mod nack;
 #[path = "prop/red.rs"]

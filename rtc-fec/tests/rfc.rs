@@ -5,6 +5,8 @@
 #[path = "common/packets.rs"]
 mod packets;
 
+#[path = "rfc/flexfec.rs"]
+mod flexfec;
 #[path = "rfc/rfc2198.rs"]
 mod rfc2198;
 #[path = "rfc/rfc4585_4588.rs"]

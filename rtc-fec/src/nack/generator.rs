@@ -67,8 +67,18 @@ pub struct NackStats {
     pub requests: u64,
     /// Packets asked for again, part of `requests`.
     pub repeats: u64,
+    /// Times a request was put off because error correction may still bring the packet.
+    pub put_off: u64,
     /// Packets whose number was far off and not confirmed by the one after.
     pub strays: u64,
+}
+
+impl NackStats {
+    /// Missing packets that nobody will ask for again: expired or overflowed.
+    #[must_use]
+    pub const fn given_up(&self) -> u64 {
+        self.expired + self.overflowed
+    }
 }
 
 /// What a packet was to the generator.
@@ -208,6 +218,39 @@ impl NackGenerator {
         Requests { generator: self, now, at: 0 }
     }
 
+    /// As [`poll`](Self::poll), but a packet that may come without being asked for, because error correction may still bring it
+    /// ([`Outlook::may_come`](crate::ulpfec::Outlook::may_come)), is put off by the least interval, and again until its last
+    /// chance: when an answer to a later request would be too late.
+    ///
+    /// ```
+    /// # use rtc_core::time::Instant;
+    /// # use rtc_core::SeqNum;
+    /// # fn ask(nack: &mut rtc_fec::nack::NackGenerator, fec: &rtc_fec::ulpfec::UlpfecDecoder, now: Instant) -> Vec<SeqNum> {
+    /// nack.poll_unless(now, |seq| fec.outlook(seq).may_come()).collect()
+    /// # }
+    /// ```
+    pub fn poll_unless(
+        &mut self,
+        now: Instant,
+        mut may_come: impl FnMut(SeqNum) -> bool,
+    ) -> impl Iterator<Item = SeqNum> {
+        let later = now + self.config.min_interval.max(Duration::from_millis(1));
+        let mut requests = self.poll(now);
+        core::iter::from_fn(move || {
+            while let Some(at) = requests.next_due() {
+                let generator = &mut *requests.generator;
+                let missing = &mut generator.list[at];
+                let last_chance = later + generator.rtt > missing.found + generator.config.deadline;
+                if last_chance || !may_come(missing.seq) {
+                    return Some(requests.ask(at));
+                }
+                missing.withheld = later;
+                generator.stats.put_off += 1;
+            }
+            None
+        })
+    }
+
     /// When [`poll`](Self::poll) next has something to ask for or to give up; `None` while nothing is missing.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -328,19 +371,33 @@ pub struct Requests<'a> {
     at: usize,
 }
 
+impl Requests<'_> {
+    /// The place of the next packet to ask for.
+    fn next_due(&mut self) -> Option<usize> {
+        loop {
+            let missing = self.generator.list.get(self.at)?;
+            self.at += 1;
+            if self.generator.due(missing).is_some_and(|due| due <= self.now) {
+                return Some(self.at - 1);
+            }
+        }
+    }
+
+    /// Takes the packet at this place as asked for.
+    fn ask(&mut self, at: usize) -> SeqNum {
+        let NackGenerator { list, stats, .. } = &mut *self.generator;
+        stats.requests += 1;
+        stats.repeats += u64::from(list[at].state != State::Found);
+        list[at].state = State::Requested(self.now);
+        list[at].seq
+    }
+}
+
 impl Iterator for Requests<'_> {
     type Item = SeqNum;
 
     fn next(&mut self) -> Option<SeqNum> {
-        loop {
-            let missing = *self.generator.list.get(self.at)?;
-            self.at += 1;
-            if self.generator.due(&missing).is_some_and(|due| due <= self.now) {
-                self.generator.stats.requests += 1;
-                self.generator.stats.repeats += u64::from(missing.state != State::Found);
-                self.generator.list[self.at - 1].state = State::Requested(self.now);
-                return Some(missing.seq);
-            }
-        }
+        let at = self.next_due()?;
+        Some(self.ask(at))
     }
 }

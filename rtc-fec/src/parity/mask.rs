@@ -43,7 +43,6 @@ impl Mask {
     }
 
     /// The greatest distance in the set.
-    #[expect(clippy::cast_possible_truncation, reason = "127 at most")]
     pub(crate) fn last(self) -> u16 {
         127 - self.0.trailing_zeros().min(127) as u16
     }

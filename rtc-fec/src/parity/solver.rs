@@ -9,7 +9,7 @@ use super::part::Partial;
 use super::stats::DecoderStats;
 use super::stream::Stream;
 use super::window::Entry;
-use super::{MAX_PARTS, RTP_LEN};
+use super::{MAX_PARTS, Members, RTP_LEN};
 use crate::POOL_LEN;
 use crate::continuity::Run;
 
@@ -149,6 +149,14 @@ impl Solver {
         self.spare.pop().unwrap_or_default()
     }
 
+    /// Takes a list back that went into no equation.
+    pub(crate) fn give_back(&mut self, mut spans: Vec<Span>) {
+        if spans.capacity() > 0 {
+            spans.clear();
+            self.spare.push(spans);
+        }
+    }
+
     /// Holds an equation between packets that the windows reach, unless all of them are known.
     pub(crate) fn hold(&mut self, mut equation: Equation) {
         equation.count(&self.streams);
@@ -171,18 +179,25 @@ impl Solver {
         }
     }
 
-    /// Takes a packet that came as it is in place of a repair packet, within the window of its stream; false if it is known.
-    pub(crate) fn insert_whole(&mut self, stream: usize, packet: RtpPacket) -> bool {
+    /// Takes a packet that a repair packet carries as it was sent.
+    pub(crate) fn insert_original(&mut self, packet: RtpPacket) {
         let seq = packet.seq();
-        let known = self.streams[stream].window.has(seq);
-        if !known {
-            self.stats.recovered += 1;
-            self.streams[stream].window.insert(packet.clone());
-            self.emit(packet);
-            self.settle(stream, seq);
-            self.recover();
+        let span = |stream| Span { stream, base: seq, members: Members::Run { step: 1, count: 1 } };
+        let Some(stream) = self.stream_of(packet.ssrc()).filter(|stream| self.reach(&[span(*stream)])) else {
+            self.stats.expired += 1;
+            return;
+        };
+        let window = &mut self.streams[stream].window;
+        if window.has(seq) {
+            self.stats.unused += 1;
+            return;
         }
-        !known
+        window.insert(packet.clone());
+        self.stats.solved += 1;
+        self.stats.recovered += 1;
+        self.emit(packet);
+        self.settle(stream, seq);
+        self.recover();
     }
 
     /// The next recovered packet.
@@ -262,9 +277,8 @@ impl Solver {
     /// Lets the window reach up to `seq`, and go of what is held for packets it then no longer reaches.
     fn advance(&mut self, stream: usize, seq: SeqNum) {
         if self.streams[stream].window.advance(seq) {
-            let gone = |span: &Span, streams: &[Stream]| {
-                span.stream == stream && !streams[stream].window.reaches(span.base)
-            };
+            let gone =
+                |span: &Span, streams: &[Stream]| span.stream == stream && !streams[stream].window.reaches(span.base);
             self.stats.expired += self.drop_held(|equation, streams| equation.spans().any(|span| gone(span, streams)));
         }
     }
@@ -364,10 +378,7 @@ impl Solver {
         (before - self.held.len()) as u64
     }
 
-    fn recycle(&mut self, mut equation: Equation) {
-        if equation.others.capacity() > 0 {
-            equation.others.clear();
-            self.spare.push(equation.others);
-        }
+    fn recycle(&mut self, equation: Equation) {
+        self.give_back(equation.others);
     }
 }

@@ -18,13 +18,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(ssrc: Option<Ssrc>, window: usize) -> Self {
-        Self {
-            ssrc,
-            window: Window::new(window),
-            lag: Lag::default(),
-            continuity: Continuity::default(),
-            used: 0,
-        }
+        Self { ssrc, window: Window::new(window), lag: Lag::default(), continuity: Continuity::default(), used: 0 }
     }
 
     /// Forgets all packets, and is of that source from now on.

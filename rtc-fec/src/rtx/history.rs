@@ -17,7 +17,7 @@ const MAX_SPAN: usize = 1 << 14;
 #[non_exhaustive]
 pub struct RtxHistoryConfig {
     /// SSRC of the retransmission packets; `None`, the default, for that of the originals (session multiplexing, RFC 4588
-    /// §5.3).
+    /// §4).
     pub ssrc: Option<Ssrc>,
     /// What is retransmitted as what. Empty by default: only [`RtxHistory::resend`] works.
     pub payload_types: Vec<RtxPayloadType>,

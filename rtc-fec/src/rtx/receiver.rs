@@ -9,7 +9,7 @@ use crate::POOL_LEN;
 #[non_exhaustive]
 pub struct RtxReceiverConfig {
     /// SSRC of the original stream; `None`, the default, where both streams have the same in two sessions (session
-    /// multiplexing, RFC 4588 §5.3).
+    /// multiplexing, RFC 4588 §4).
     pub ssrc: Option<Ssrc>,
     /// What is retransmitted as what. Empty by default: every packet is foreign.
     pub payload_types: Vec<RtxPayloadType>,

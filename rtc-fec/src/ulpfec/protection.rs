@@ -88,7 +88,7 @@ impl Protection {
     }
 
     /// The repair packets whose `level` protects the packet at this place in its group.
-    pub(super) fn covering(&self, level: usize, place: usize) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn covering(&self, level: usize, place: usize) -> impl Iterator<Item = usize> + use<> {
         let pattern = if level == 0 { self.pattern } else { Pattern::Interleaved };
         pattern.covering(place, self.levels[level].repair)
     }
@@ -136,7 +136,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// The repair packets, of `repairs`, that protect the packet at this place in its group.
-    pub(super) fn covering(self, place: usize, repairs: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn covering(self, place: usize, repairs: usize) -> impl Iterator<Item = usize> {
         let first = place % repairs.max(1);
         let second = match self {
             Self::Crossed if repairs >= 4 => Some((first + 1 + place / repairs % (repairs - 1)) % repairs),

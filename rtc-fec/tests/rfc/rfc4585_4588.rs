@@ -127,6 +127,29 @@ fn rfc4585_s6_2_1_what_may_still_be_recovered_is_not_asked_for() {
 }
 
 #[test]
+fn rfc4585_s6_2_1_what_error_correction_may_bring_is_asked_for_at_the_last_chance_only() {
+    let mut generator = generator(|config| config.deadline = Duration::from_millis(300));
+    for seq in [1, 4] {
+        generator.insert(ms(0), SeqNum(seq));
+    }
+    let mut asked = Vec::new();
+    let mut waits = 0;
+    while let Some(next) = generator.poll_timeout() {
+        assert!(next <= ms(300), "a request put off is not due all the time");
+        let may_come = |seq| {
+            waits += 1;
+            seq == SeqNum(2)
+        };
+        let seqs: Vec<_> = generator.poll_unless(next, may_come).collect();
+        asked.extend(seqs.into_iter().map(|seq| (next.as_millis(), seq.0)));
+    }
+    assert_eq!(asked, [(0, 3), (125, 3), (200, 2)], "its answer is here at 300 ms");
+    let stats = generator.stats();
+    assert_eq!((stats.put_off, stats.given_up()), (40, 2));
+    assert!(waits < 50, "{waits}");
+}
+
+#[test]
 fn rfc4585_s6_2_1_a_recovered_packet_may_be_the_newest() {
     let mut generator = generator(|_| {});
     generator.insert(ms(0), SeqNum(1));
@@ -175,7 +198,7 @@ fn rfc4588_s4_a_retransmission_is_the_original_number_and_payload_in_its_own_str
 }
 
 #[test]
-fn rfc4588_s5_3_session_multiplexing_keeps_the_ssrc() {
+fn rfc4588_s4_session_multiplexing_keeps_the_ssrc() {
     let mut history = history(|config| config.ssrc = None);
     history.insert(ms(0), &media(1, 0));
     let rtx = packet(history.retransmit(ms(1), SeqNum(1)));
