@@ -1,10 +1,10 @@
 //! What every encoder and decoder of error correction must keep to.
 
 use rtc_core::testkit::laws::{self, Stream};
-use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::flexfec::{
     FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection, FlexfecVariant,
 };
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
@@ -40,6 +40,13 @@ fn rlc_keeps_the_laws() {
         (config.window, config.density, config.overhead) = (window, density, overhead);
         let encoder = || RlcEncoder::new(config).expect("within range");
         let decoder = || RlcDecoder::new(RlcDecoderConfig::default()).expect("within range");
+        for stream in [Stream::audio(), Stream::video()] {
+            laws::fec(encoder, decoder, &stream);
+        }
+    }
+}
+
+#[test]
 fn flexfec_keeps_the_laws() {
     let shapes = [
         FlexfecProtection::even(1, 1),
