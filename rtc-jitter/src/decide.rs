@@ -44,7 +44,7 @@ pub(crate) enum Lead {
 pub(crate) enum Source {
     /// The packet at the front.
     Packet,
-    /// A copy inside the packet at the front, or else concealment, of the gap before it.
+    /// A copy of what is missing inside a packet that is here, or else what [`made_up`] says.
     Repair,
     Concealment,
     Silence,
@@ -55,23 +55,24 @@ const SKIP: Nanos = 40 * MS;
 
 /// Chooses the source of the next samples.
 pub(crate) fn source(mode: Mode, front: Front, target: Nanos, conceal_limit: Nanos) -> Source {
-    let made_up = match mode {
+    let Front::Packet { lead, gap, delay } = front else {
+        return made_up(mode, conceal_limit);
+    };
+    match lead {
+        Lead::Continues => Source::Packet,
+        Lead::Loss if gap <= 0 || delay >= target.saturating_add(SKIP) => Source::Packet,
+        Lead::Loss => Source::Repair,
+        Lead::Pause if delay >= target => Source::Packet,
+        Lead::Pause => made_up(mode, conceal_limit),
+    }
+}
+
+/// What is heard where there is nothing else.
+pub(crate) fn made_up(mode: Mode, conceal_limit: Nanos) -> Source {
+    match mode {
         Mode::Concealing(time) if time >= conceal_limit => Source::Silence,
         Mode::Silent => Source::Silence,
         _ => Source::Concealment,
-    };
-    let Front::Packet { lead, gap, delay } = front else {
-        return made_up;
-    };
-    let is_due = match lead {
-        Lead::Continues => true,
-        Lead::Loss => gap <= 0 || delay >= target.saturating_add(SKIP),
-        Lead::Pause => delay >= target,
-    };
-    match (is_due, made_up) {
-        (true, _) => Source::Packet,
-        (false, Source::Concealment) if lead == Lead::Loss => Source::Repair,
-        _ => made_up,
     }
 }
 
@@ -137,7 +138,7 @@ mod tests {
             (Silent, packet(Pause, 400, 60), Source::Packet, "and starts"),
             (Silent, packet(Continues, 0, 50), Source::Packet, "after a stall there is no time to lose"),
             (Silent, packet(Loss, 0, 50), Source::Packet, "nor after a loss that lasted"),
-            (Silent, packet(Loss, 500, 50), Source::Silence, "which is not over here"),
+            (Silent, packet(Loss, 500, 50), Source::Repair, "which is not over here"),
             (Playing, packet(Continues, 0, 5), Source::Packet, "what continues is played with any delay"),
             (Playing, packet(Continues, -10, 5), Source::Packet, "so is what overlaps"),
             (Playing, Front::Nothing, Source::Concealment, "underrun"),
@@ -151,12 +152,17 @@ mod tests {
             (short, packet(Continues, 0, 5), Source::Packet, "underrun ends"),
             (short, packet(Loss, 10, 50), Source::Repair, "loss goes on"),
             (long, Front::Nothing, Source::Silence, "concealment ends"),
-            (long, packet(Loss, 500, 10), Source::Silence, "long loss"),
+            (long, packet(Loss, 500, 10), Source::Repair, "long loss"),
             (long, packet(Continues, 0, 5), Source::Packet, "it is back"),
         ];
         for (mode, front, expected, case) in table {
             assert_eq!(source(mode, front, 60 * MS, 240 * MS), expected, "{case}");
         }
+        for (mode, expected) in [(Playing, Source::Concealment), (short, Source::Concealment), (long, Source::Silence)]
+        {
+            assert_eq!(made_up(mode, 240 * MS), expected, "without a copy");
+        }
+        assert_eq!(made_up(Silent, 240 * MS), Source::Silence, "without a copy");
     }
 
     #[test]

@@ -86,6 +86,9 @@ impl Intake {
         let place = self.store.place(seq);
         if place == Place::Taken {
             self.stats.packets_duplicate += 1;
+            if origin == Origin::Network {
+                self.store.improve(seq, packet);
+            }
             return Inserted::Duplicate;
         }
         self.learn(now, media, origin);
@@ -93,7 +96,8 @@ impl Intake {
             self.stats.packets_late += 1;
             return Inserted::Late;
         }
-        let dropped = self.store.put(Entry { packet, seq, media, ticks, arrival: now });
+        let dropped =
+            self.store.put(Entry { packet, seq, media, ticks, arrival: now, original: origin == Origin::Network });
         self.stats.packets_overflowed += dropped;
         if dropped > 0 { Inserted::Overflow } else { Inserted::Accepted }
     }
@@ -134,6 +138,11 @@ impl Intake {
 
     pub(crate) fn head(&self) -> Head<'_> {
         self.store.head()
+    }
+
+    /// The packets that wait, in order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        self.store.waiting()
     }
 
     pub(crate) fn arrival(&self) -> &Arrival {

@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     /// Media ticks since the first packet of the stream.
     pub(crate) ticks: i64,
     pub(crate) arrival: Instant,
+    /// Whether it is what was first sent, not a copy that may be coarser.
+    pub(crate) original: bool,
 }
 
 /// Bounded ring of packets by sequence number.
@@ -98,6 +100,16 @@ impl Store {
         dropped
     }
 
+    /// Puts the packet that was first sent in the place of a copy that waits.
+    pub(crate) fn improve(&mut self, seq: u64, packet: RtpPacket) {
+        if let Slot::Held(entry) = self.slot_mut(seq)
+            && entry.seq == seq
+            && !entry.original
+        {
+            (entry.packet, entry.original) = (packet, true);
+        }
+    }
+
     /// Releases the packet at the front; returns it and how many before it never came.
     pub(crate) fn pop(&mut self) -> Option<(Entry, u64)> {
         let seq = self.head().entry()?.seq;
@@ -152,6 +164,14 @@ impl Store {
             }
         }
         Head::Empty
+    }
+
+    /// The packets that wait, in order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Entry> {
+        (self.next..self.end).filter_map(|seq| match self.slot(seq) {
+            Slot::Held(entry) if entry.seq == seq => Some(entry),
+            _ => None,
+        })
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -63,8 +63,9 @@ pub trait AudioDecoder: Send {
     /// Decodes from `payload` a redundant copy of the audio that begins `offset` samples before the payload's own, as much
     /// as fills `out`. `None`, and nothing written, if the payload has none of it.
     ///
-    /// How far back copies reach is the codec's business, and not having one says nothing about smaller offsets: in a long gap
-    /// conceal from the oldest sample on until a copy is found.
+    /// How far back copies reach is the codec's business, and not having one says nothing about smaller offsets, nor about
+    /// other payloads: fill a gap from its oldest sample on, a frame at a time, from the nearest payload that has a copy, and
+    /// conceal where none has. Where a payload has several copies, the best is decoded.
     fn decode_redundant(&mut self, payload: &[u8], offset: usize, out: AudioMut<'_>) -> Option<usize> {
         let _ = (payload, offset, out);
         None

@@ -7,6 +7,8 @@ use rtc_core::{Malformed, PayloadType, SeqNum, Ssrc};
 
 use super::*;
 
+mod copies;
+
 const MONO: AudioFormat = AudioFormat { rate: Frequency::KHZ_8, channels: 1 };
 /// Samples of a packet of 20 ms.
 const PTIME: usize = 160;

@@ -8,7 +8,7 @@ use super::*;
 
 fn entry(seq: u64) -> Entry {
     let packet = RtpPacket::builder(PayloadType::new(0), SeqNum(0), RtpTime(0), Ssrc(0)).build(&[]).unwrap();
-    Entry { packet, seq, media: 0, ticks: 0, arrival: Instant::ZERO }
+    Entry { packet, seq, media: 0, ticks: 0, arrival: Instant::ZERO, original: true }
 }
 
 fn store(capacity: usize, seqs: &[u64]) -> Store {
@@ -136,4 +136,18 @@ proptest! {
             prop_assert_eq!(store.head().entry().map(|entry| entry.seq), waiting.first().copied());
         }
     }
+}
+
+#[test]
+fn originals_take_the_place_of_copies_and_of_nothing_else() {
+    let mut store = Store::new(8);
+    store.put(Entry { original: false, ..entry(3) });
+    store.put(entry(4));
+    let mut other = entry(9).packet;
+    other.rewrite(|header| header.set_ssrc(Ssrc(9)));
+    for seq in [3, 4, 5] {
+        store.improve(seq, other.clone());
+    }
+    let waiting: Vec<_> = store.waiting().map(|entry| (entry.seq, entry.packet == other, entry.original)).collect();
+    assert_eq!(waiting, [(3, true, true), (4, false, true)]);
 }
