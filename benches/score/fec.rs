@@ -13,6 +13,7 @@ use crate::{Options, interop, peers};
 
 mod blocks;
 mod bounds;
+mod dred;
 mod method;
 mod scenarios;
 mod stream;
@@ -67,6 +68,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         report.add(&setting, "bound", Metric("recovered", "% of lost"), 100.0);
         bar.inc(1);
     }
+    dred::run(options, bar, &mut report);
     interop::run(options, bar, &mut report);
     report
 }
