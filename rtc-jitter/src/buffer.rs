@@ -105,6 +105,12 @@ impl AudioJitterBuffer {
         self.intake.set_repair_delay(repair_delay);
     }
 
+    /// The delay the network needs: the target without [`set_min_delay`](Self::set_min_delay).
+    #[must_use]
+    pub fn minimum_delay(&self) -> Duration {
+        Duration::from_nanos(self.intake.minimum().unsigned_abs())
+    }
+
     /// Counts of packets.
     #[must_use]
     pub fn stats(&self) -> JitterStats {

@@ -135,9 +135,13 @@ impl DelayTarget {
 
     /// The target while no packet comes with less than `floor` delay.
     pub(crate) fn target(&self, floor: Nanos) -> Nanos {
+        self.minimum(floor).max(self.min_delay).min(nanos(self.config.max_delay))
+    }
+
+    /// The same, but for what was set at run time.
+    pub(crate) fn minimum(&self, floor: Nanos) -> Nanos {
         let floor = if floor > 0 { floor.saturating_add(nanos(BIN)) } else { 0 };
-        let least = nanos(self.config.min_delay).max(self.min_delay);
-        self.wanted.max(floor).max(least).min(nanos(self.config.max_delay))
+        self.wanted.max(floor).max(nanos(self.config.min_delay)).min(nanos(self.config.max_delay))
     }
 
     pub(crate) fn repair_delay(&self) -> Option<Duration> {

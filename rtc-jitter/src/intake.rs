@@ -12,7 +12,7 @@ use crate::delay::DelayTarget;
 use crate::stats::JitterStats;
 use crate::store::{Entry, Head, Place, Store};
 
-mod stream;
+pub(crate) mod stream;
 
 use stream::{Candidate, Stream};
 
@@ -152,6 +152,11 @@ impl Intake {
     /// The delay to play out with.
     pub(crate) fn target(&self) -> Nanos {
         self.delay.target(self.arrival.recent())
+    }
+
+    /// The delay the network needs.
+    pub(crate) fn minimum(&self) -> Nanos {
+        self.delay.minimum(self.arrival.recent())
     }
 
     /// Counts streams: changes when a new one replaces the old.

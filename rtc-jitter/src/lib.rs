@@ -12,8 +12,12 @@ mod playout;
 mod stats;
 mod store;
 mod stretch;
+mod sync;
+mod video;
 
 pub use buffer::{AudioJitterBuffer, JitterConfig};
 pub use delay::DelayConfig;
 pub use playout::{AudioPlayout, PlayoutConfig, Pulled, PulledKind};
 pub use stats::{JitterStats, PlayoutStats};
+pub use sync::{MediaKind, NtpMapping, Played, ReportOutcome, SyncConfig, SyncGroup};
+pub use video::{TimedFrame, VideoCodec, VideoConfig, VideoJitterBuffer, VideoStats};

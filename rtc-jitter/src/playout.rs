@@ -241,6 +241,12 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         duration(self.intake.target())
     }
 
+    /// The same, but for [`set_min_delay`](Self::set_min_delay): what the network needs.
+    #[must_use]
+    pub fn minimum_delay(&self) -> Duration {
+        duration(self.intake.minimum())
+    }
+
     /// The delay over the fastest recent packet that the audio of the last pull was played with.
     #[must_use]
     pub fn current_delay(&self) -> Duration {

@@ -23,14 +23,14 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn starting_with(packet: &RtpPacket) -> Self {
+    pub(crate) fn starting_with(packet: &RtpPacket) -> Self {
         let (mut seqs, mut times) = (SeqUnwrapper::default(), TimeUnwrapper::default());
         let (newest, origin) = (seqs.unwrap(packet.seq()), times.unwrap(packet.timestamp()));
         Self { ssrc: packet.ssrc(), first: packet.timestamp(), origin, newest, seqs, times }
     }
 
     /// The packet's sequence number, unwrapped, and its media ticks since the first packet.
-    pub(super) fn unwrap(&mut self, packet: &RtpPacket) -> (u64, i64) {
+    pub(crate) fn unwrap(&mut self, packet: &RtpPacket) -> (u64, i64) {
         let seq = self.seqs.unwrap(packet.seq());
         self.newest = self.newest.max(seq);
         let ticks = self.ticks(packet.timestamp());
@@ -39,13 +39,13 @@ impl Stream {
     }
 
     /// Whether the packet's numbers are near the newest of this stream.
-    pub(super) fn continues_with(&self, packet: &RtpPacket, reach: u64) -> bool {
+    pub(crate) fn continues_with(&self, packet: &RtpPacket, reach: u64) -> bool {
         let seq = self.seqs.peek(packet.seq());
         packet.ssrc() == self.ssrc && seq <= self.newest + MAX_DROPOUT && seq + MAX_MISORDER.max(reach) >= self.newest
     }
 
     /// Media ticks since the first packet.
-    pub(super) fn ticks(&self, time: RtpTime) -> i64 {
+    pub(crate) fn ticks(&self, time: RtpTime) -> i64 {
         self.times.peek(time).wrapping_sub(self.origin).cast_signed()
     }
 
@@ -57,13 +57,13 @@ impl Stream {
 }
 
 /// Whether a packet with this delay can be of the same timeline.
-pub(super) fn is_plausible(delay: Nanos) -> bool {
+pub(crate) fn is_plausible(delay: Nanos) -> bool {
     delay.abs() < MAX_STEP
 }
 
 /// Packets in a row that do not belong to the stream but to each other.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     ssrc: Ssrc,
     seq: SeqNum,
     timestamp: RtpTime,
@@ -73,7 +73,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// With one more packet: counts on if the packet follows the ones before, else from one.
-    pub(super) fn after(earlier: Option<Self>, now: Instant, packet: &RtpPacket, clock: Frequency) -> Self {
+    pub(crate) fn after(earlier: Option<Self>, now: Instant, packet: &RtpPacket, clock: Frequency) -> Self {
         let before = earlier.filter(|before| before.leads_to(now, packet, clock)).map_or(0, |before| before.packets);
         Self {
             ssrc: packet.ssrc(),
@@ -84,7 +84,7 @@ impl Candidate {
         }
     }
 
-    pub(super) fn packets(&self) -> u32 {
+    pub(crate) fn packets(&self) -> u32 {
         self.packets
     }
 

@@ -1,0 +1,184 @@
+//! What was released, and so what can be decoded after it.
+
+use alloc::boxed::Box;
+
+use rtc_core::rtp::dependency::ChainDiffs;
+use rtc_core::rtp::payload::PictureId;
+
+use super::packet::{About, Rule};
+
+/// Frames remembered: as far back as a reference can reach (12 bits, AV1 RTP payload specification A.8.3).
+const HISTORY: usize = 4_096;
+/// Spatial layers told apart.
+const SPATIAL: usize = 8;
+/// All temporal layers.
+const ALL: u8 = u8::MAX;
+
+/// What the decoder has been given.
+#[derive(Debug)]
+pub(super) struct References {
+    /// Numbers of released frames, each at its place modulo the length; 0 for none.
+    released: Box<[u64; HISTORY]>,
+    /// Whether the frame released last is the one before the next.
+    is_unbroken: bool,
+    layers: [Layer; SPATIAL],
+    last_picture: Option<PictureId>,
+    chains: Chains,
+}
+
+/// Temporal layers of one spatial layer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Layer {
+    /// TL0PICIDX of the last frame of the base released.
+    base: Option<u8>,
+    /// A bit for each temporal layer of which nothing that was sent is missing.
+    whole: u8,
+}
+
+/// Chains of frames that protect decode targets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chains {
+    /// A bit for each chain of which all frames were released.
+    intact: u32,
+    known: u32,
+}
+
+/// What lies between the frame released last and another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Between {
+    /// Whether all that was sent between is known.
+    pub(super) is_known: bool,
+    /// The lowest temporal layer of its own spatial layer among frames between that were not released.
+    pub(super) lowest: Option<u8>,
+    /// Whether a frame between that others may need was not released.
+    pub(super) is_needed: bool,
+}
+
+impl Default for References {
+    fn default() -> Self {
+        Self {
+            released: Box::new([0; HISTORY]),
+            is_unbroken: false,
+            layers: [Layer::default(); SPATIAL],
+            last_picture: None,
+            chains: Chains::default(),
+        }
+    }
+}
+
+impl References {
+    /// Whether a frame can be decoded next. `with` are numbers of frames to be released with it, before it.
+    pub(super) fn suffice(&self, about: &About, between: Between, with: &[u64]) -> bool {
+        let named = about.refs.as_slice().iter().all(|id| with.contains(id) || self.has(*id));
+        if about.key || !named {
+            return named;
+        }
+        let is_known = between.is_known || self.is_followed_by(about);
+        match about.rule {
+            Rule::Named => true,
+            Rule::Previous => self.is_unbroken && is_known && !between.is_needed,
+            Rule::Layered { base, is_sync } => {
+                let layer = &self.layers[usize::from(about.layer.spatial) % SPATIAL];
+                let temporal = about.layer.temporal;
+                match layer.base {
+                    None => false,
+                    Some(last) if temporal == 0 => base == last.wrapping_add(1),
+                    Some(last) if base != last => false,
+                    _ if is_sync => true,
+                    _ => {
+                        let lower = ALL >> (7 - temporal.min(7));
+                        layer.whole & lower == lower && is_known && between.lowest.is_none_or(|low| low > temporal)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a frame that cannot be decoded shows that the base of the stream is broken, not only a layer above it.
+    pub(super) fn is_broken_at(&self, about: &About) -> bool {
+        let layer = &self.layers[usize::from(about.layer.spatial) % SPATIAL];
+        let is_base = about.layer.temporal == 0 && about.layer.spatial == 0;
+        match (about.rule, &about.chains) {
+            (Rule::Previous, _) => true,
+            _ if is_base => true,
+            (Rule::Layered { base, .. }, _) => layer.base != Some(base),
+            (Rule::Named, Some(chains)) => {
+                let id = about.id.unwrap_or(0);
+                let mut before = chains.as_slice().iter().map(|diff| id.saturating_sub(u64::from(*diff)));
+                // A chain in which nothing is before the frame begins with it.
+                !chains.as_slice().is_empty() && before.all(|before| before != id && !self.has(before))
+            }
+            (Rule::Named, None) => false,
+        }
+    }
+
+    /// Whether the picture's number is the one after that of the picture released last.
+    pub(super) fn is_followed_by(&self, about: &About) -> bool {
+        self.last_picture
+            .zip(about.picture)
+            .is_some_and(|(last, this)| last.is_long == this.is_long && (last.value + 1) % this.cycle() == this.value)
+    }
+
+    /// Takes note that a frame is released.
+    pub(super) fn release(&mut self, about: &About) {
+        if let Some(chains) = &about.chains {
+            self.follow_chains(about.id.unwrap_or(0), chains);
+        }
+        let layer = &mut self.layers[usize::from(about.layer.spatial) % SPATIAL];
+        self.is_unbroken |= about.key;
+        if about.is_fresh {
+            layer.whole = ALL;
+        }
+        if about.layer.temporal == 0 {
+            layer.base = about.base;
+            layer.whole |= 1;
+        } else if matches!(about.rule, Rule::Layered { is_sync: true, .. }) {
+            layer.whole |= 1 << about.layer.temporal.min(7);
+        }
+        if let Some(id) = about.id {
+            self.released[slot(id)] = id;
+        }
+        self.last_picture = about.picture;
+    }
+
+    /// Takes note that a frame was left out.
+    pub(super) fn leave_out(&mut self, about: &About) {
+        if about.is_discardable {
+            return;
+        }
+        self.is_unbroken = false;
+        let layer = &mut self.layers[usize::from(about.layer.spatial) % SPATIAL];
+        // The base layer has its own number.
+        layer.whole &= !(ALL << about.layer.temporal.min(7)) | 1;
+    }
+
+    /// Takes note that it is not known what was left out.
+    pub(super) fn leave_gap(&mut self) {
+        self.is_unbroken = false;
+        self.layers.iter_mut().for_each(|layer| layer.whole &= 1);
+    }
+
+    /// Whether each chain has lost a frame: no decode target is whole. False without chains.
+    pub(super) fn all_chains_are_broken(&self) -> bool {
+        self.chains.known != 0 && self.chains.intact & self.chains.known == 0
+    }
+
+    fn follow_chains(&mut self, id: u64, chains: &ChainDiffs) {
+        let mut intact = 0;
+        for (chain, diff) in chains.as_slice().iter().enumerate() {
+            let was_intact = self.chains.intact >> chain & 1 == 1;
+            let goes_on = was_intact && self.has(id.saturating_sub(u64::from(*diff)));
+            intact |= u32::from(*diff == 0 || goes_on) << chain;
+        }
+        let known = u32::try_from((1_u64 << chains.as_slice().len()) - 1).unwrap_or(u32::MAX);
+        self.chains = Chains { intact, known };
+    }
+
+    fn has(&self, id: u64) -> bool {
+        id != 0 && self.released[slot(id)] == id
+    }
+}
+
+fn slot(id: u64) -> usize {
+    usize::try_from(id % HISTORY as u64).unwrap_or(0)
+}
