@@ -28,7 +28,10 @@ pub(crate) struct Crossed {
 
 impl Crossed {
     /// Looks for what was lost in what was received, byte by byte.
-    #[cfg_attr(not(feature = "peers-system"), allow(dead_code, reason = "no peer is built in"))]
+    #[cfg_attr(
+        not(any(feature = "peers-rust", feature = "peers-system")),
+        allow(dead_code, reason = "no peer is built in")
+    )]
     pub(crate) fn between(sent: &[RtpPacket], lost: &[RtpPacket], received: &[RtpPacket]) -> Self {
         let mut times: BTreeMap<&[u8], usize> = BTreeMap::new();
         for packet in received {
@@ -46,19 +49,22 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar, report: &mut Report) {
     if !options.wants_subject("ours") {
         return;
     }
-    let (version, crossings) = match peers::crossings() {
-        Ok(crossings) => crossings,
-        Err(why) => {
-            report.versions.insert("GStreamer".into(), format!("not available: {why}"));
-            return;
-        }
-    };
-    report.versions.insert("GStreamer".into(), version);
-    for crossing in crossings.iter().filter(|crossing| options.wants_scenario(crossing.name)) {
-        bar.set_message(crossing.name);
-        match (crossing.run)() {
-            Ok(crossed) => add(crossing, crossed, report),
-            Err(error) => bar.suspend(|| eprintln!("{}: {error}", crossing.name)),
+    for (peer, crossings) in peers::crossings() {
+        let (version, crossings) = match crossings {
+            Ok(crossings) => crossings,
+            Err(why) => {
+                report.versions.insert(peer.into(), format!("not available: {why}"));
+                continue;
+            }
+        };
+        report.versions.insert(peer.into(), version);
+        let wanted = |crossing: &&Crossing| options.wants_scenario(&format!("interop: {}", crossing.name));
+        for crossing in crossings.iter().filter(wanted) {
+            bar.set_message(crossing.name);
+            match (crossing.run)() {
+                Ok(crossed) => add(crossing, crossed, report),
+                Err(error) => bar.suspend(|| eprintln!("{}: {error}", crossing.name)),
+            }
         }
     }
 }

@@ -30,9 +30,12 @@ pub(crate) fn repairs() -> Vec<Subject<MakeRepair>> {
     joined(rust::repairs(), system::repairs())
 }
 
-/// Encoders and decoders of ours that meet those of another, whose version this is; or why there are none.
-pub(crate) fn crossings() -> Result<(String, &'static [Crossing]), String> {
-    system::crossings()
+/// Encoders and decoders of ours that meet those of another, or why there are none.
+pub(crate) type Crossings = Result<(String, &'static [Crossing]), String>;
+
+/// The crossings by peer, each with its version.
+pub(crate) fn crossings() -> [(&'static str, Crossings); 2] {
+    [("GStreamer", system::crossings()), ("rtc-interceptor", rust::crossings())]
 }
 
 /// The heap of peers that have one of their own, and count it.

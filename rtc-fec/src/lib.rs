@@ -10,6 +10,7 @@ mod simd;
 
 mod cauchy;
 pub mod flexfec;
+pub mod keyframe;
 pub mod nack;
 pub mod red;
 pub mod rlc;

@@ -1,16 +1,19 @@
 //! Redundant audio data (RED, RFC 2198): each packet carries older payloads again.
 //!
 //! [`RedEncoder`] turns packets of media into RED packets, [`RedDecoder`] turns them back and fills in what was lost.
-//! [`blocks`], [`encapsulate`] and [`decapsulate`] serve those who only forward.
+//! [`RedForwarder`] joins a side that speaks RED with one that does not; [`blocks`], [`encapsulate`] and [`decapsulate`] serve
+//! those who look into packets themselves.
 
 mod block;
 mod decoder;
 mod encoder;
+mod forwarder;
 mod timeline;
 
 pub use block::{Blocks, RedBlock, blocks, decapsulate, encapsulate};
 pub use decoder::{RedDecoder, RedDecoderConfig, RedDecoderStats};
 pub use encoder::{MAX_DISTANCE, RedEncoder, RedEncoderConfig, RedEncoderStats};
+pub use forwarder::{RedForwarder, RedForwarderConfig, RedForwarderStats};
 
 /// Most redundant blocks in one packet. RFC 2198 sets no limit; this one, with the primary, makes 32, as many as common
 /// receivers accept.

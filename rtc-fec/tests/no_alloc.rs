@@ -16,11 +16,13 @@ use rtc_core::time::Instant;
 use rtc_core::{PayloadType, RtpPacket, SeqNum, Ssrc};
 use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
 use rtc_fec::nack::{NackConfig, NackGenerator, pack};
-use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
+use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig, RedForwarder, RedForwarderConfig};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
-use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
+use rtc_fec::ulpfec::{
+    Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig, UlpfecInRed,
+};
 
 struct Counting;
 
@@ -64,6 +66,8 @@ fn allocations(packets: &[RtpPacket], mut each: impl FnMut(&RtpPacket)) -> u64 {
 fn steady_state_does_not_allocate() {
     let packets: Vec<_> = (0..8_000u16).map(|seq| media_of(seq, u32::from(seq) * 960, 1_000)).collect();
     assert_eq!(red(&packets), 0, "RED");
+    assert_eq!(red_forwarder(&packets), 0, "RED forwarder");
+    assert_eq!(ulpfec_in_red(&packets), 0, "ULPFEC in RED");
     assert_eq!(nack_and_rtx(&packets), 0, "NACK and RTX");
     assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
@@ -97,6 +101,40 @@ fn red(packets: &[RtpPacket]) -> u64 {
         }
     });
     assert_eq!(decoder.stats().recovered, 800);
+    count
+}
+
+fn red_forwarder(packets: &[RtpPacket]) -> u64 {
+    let mut outgoing = RedEncoderConfig::default();
+    outgoing.max_payload = 3_000;
+    let mut config = RedForwarderConfig::default();
+    let mut to_plain = RedForwarder::new(config).unwrap();
+    config.outgoing = Some(outgoing);
+    let mut to_red = RedForwarder::new(config).unwrap();
+    let mut encoder = RedEncoder::new(outgoing).unwrap();
+    let incoming: Vec<_> = packets
+        .iter()
+        .map(|packet| if packet.seq().0 % 20 < 10 { encoder.encode(packet) } else { packet.clone() })
+        .collect();
+    let mut left = 0;
+    let count = allocations(&incoming, |packet| {
+        for forwarder in [&mut to_plain, &mut to_red] {
+            forwarder.insert(packet).unwrap();
+            left += core::iter::from_fn(|| forwarder.poll()).count();
+        }
+    });
+    assert_eq!((left, to_red.stats().passed, to_plain.stats().stripped), (16_000, 4_000, 4_000));
+    count
+}
+
+fn ulpfec_in_red(packets: &[RtpPacket]) -> u64 {
+    let mut sender = UlpfecInRed::new(UlpfecEncoderConfig::default(), PayloadType::new(63)).unwrap();
+    let mut left = 0;
+    let count = allocations(packets, |packet| {
+        sender.insert(packet);
+        left += core::iter::from_fn(|| sender.poll()).count();
+    });
+    assert_eq!(left, 12_000);
     count
 }
 

@@ -7,6 +7,8 @@ mod packets;
 
 #[path = "prop/flexfec.rs"]
 mod flexfec;
+#[path = "prop/keyframe.rs"]
+mod keyframe;
 #[path = "prop/nack.rs"]
 mod nack;
 #[path = "prop/red.rs"]

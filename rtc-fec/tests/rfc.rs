@@ -7,6 +7,8 @@ mod packets;
 
 #[path = "rfc/flexfec.rs"]
 mod flexfec;
+#[path = "rfc/keyframe.rs"]
+mod keyframe;
 #[path = "rfc/rfc2198.rs"]
 mod rfc2198;
 #[path = "rfc/rfc4585_4588.rs"]

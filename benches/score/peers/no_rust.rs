@@ -22,6 +22,10 @@ pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     absent(["rtp", "rtc-rtp"])
 }
 
+pub(super) fn crossings() -> super::Crossings {
+    Err("built without feature peers-rust".into())
+}
+
 fn absent<M, const N: usize>(names: [&str; N]) -> Vec<Subject<M>> {
     names.map(|name| Subject::absent(name, "built without feature peers-rust")).into()
 }

@@ -1,6 +1,5 @@
 //! What feature `peers-system` would bring.
 
-use crate::interop::Crossing;
 use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
@@ -20,7 +19,7 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     absent(["libwebrtc ULPFEC"])
 }
 
-pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
+pub(super) fn crossings() -> super::Crossings {
     Err("built without feature peers-system".into())
 }
 

@@ -33,3 +33,7 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     packet::codes()
 }
+
+pub(super) fn crossings() -> super::Crossings {
+    Ok((interceptor::VERSION.into(), interceptor::CROSSINGS.as_slice()))
+}

@@ -1,6 +1,5 @@
 //! Peers from system packages.
 
-use crate::interop::Crossing;
 use crate::memory::Heap;
 use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
 
@@ -26,7 +25,7 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     webrtc::repairs()
 }
 
-pub(super) fn crossings() -> Result<(String, &'static [Crossing]), String> {
+pub(super) fn crossings() -> super::Crossings {
     gstreamer::version().map(|version| (version, gstreamer::CROSSINGS.as_slice()))
 }
 

@@ -115,6 +115,8 @@ pub struct NackGenerator {
     /// Oldest first. What came is marked, and leaves when it is the oldest.
     list: VecDeque<Missing>,
     waiting: usize,
+    /// Packets given up that were told of.
+    told: u64,
     stats: NackStats,
 }
 
@@ -157,6 +159,7 @@ impl NackGenerator {
             continuity: Continuity::default(),
             list: VecDeque::with_capacity(config.max_missing),
             waiting: 0,
+            told: 0,
             stats: NackStats::default(),
         };
         generator.set_rtt(config.rtt);
@@ -263,6 +266,13 @@ impl NackGenerator {
         let interval = Duration::try_from_secs_f64(rtt.as_secs_f64() * f64::from(self.config.repeat_after));
         self.interval = interval.unwrap_or(Duration::MAX).max(self.config.min_interval);
         self.rtt = rtt;
+    }
+
+    /// How many packets were given up since this was asked last, for
+    /// [`KeyframeRequester::on_given_up`](crate::keyframe::KeyframeRequester::on_given_up).
+    pub fn take_given_up(&mut self) -> u64 {
+        let told = core::mem::replace(&mut self.told, self.stats.given_up());
+        self.stats.given_up() - told
     }
 
     /// How many packets are missing and waited for.

@@ -333,6 +333,10 @@ impl Solver {
         let ssrc = ssrc.unwrap_or(fallback);
         let bytes = match recovery {
             Some(recovery) if recovery.len() + RTP_LEN <= solution.bytes.len() => {
+                // Beyond its end there are the zeros it was padded with, or else something was damaged.
+                if solution.bytes[RTP_LEN + recovery.len()..].iter().any(|byte| *byte != 0) {
+                    return Learnt::Nothing;
+                }
                 solution.bytes[..RTP_LEN].copy_from_slice(&recovery.rtp_header(seq, ssrc));
                 solution.bytes.truncate(RTP_LEN + recovery.len());
                 solution.bytes.freeze()

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime};
 
-use super::block::{FOLLOWED, HEADER_LEN};
+use super::block::{FOLLOWED, HEADER_LEN, RedBlock};
 use super::{MAX_BLOCK_LEN, MAX_COPIES, MAX_OFFSET};
 use crate::POOL_LEN;
 
@@ -57,9 +57,18 @@ pub struct RedEncoderStats {
 #[derive(Debug)]
 pub struct RedEncoder {
     config: RedEncoderConfig,
-    history: VecDeque<RtpPacket>,
+    history: VecDeque<Sent>,
     pool: BytesMut,
     stats: RedEncoderStats,
+}
+
+/// What was sent, to be sent again.
+#[derive(Debug)]
+struct Sent {
+    packet: RtpPacket,
+    payload_type: PayloadType,
+    /// Where it begins in the payload of the packet, which may be RED.
+    start: usize,
 }
 
 impl RedEncoder {
@@ -86,9 +95,7 @@ impl RedEncoder {
             self.stats.passed += 1;
             return packet.clone();
         }
-        if self.history.back().is_some_and(|last| last.ssrc() != packet.ssrc()) {
-            self.history.clear();
-        }
+        self.follow(packet);
         self.stats.packets += 1;
         let (chosen, count) = choose(&self.config, &self.history, packet, &mut self.stats);
 
@@ -105,8 +112,14 @@ impl RedEncoder {
         let red = self.config.payload_type;
         let encoded = packet.repack_in(&mut self.pool, &parts[..count + 2], |header| header.set_payload_type(red));
 
-        self.remember(packet);
+        self.remember(packet, packet.payload_type(), 0);
         encoded
+    }
+
+    /// Takes note of a packet that was sent as RED by other means, whose primary those that follow carry again.
+    pub(super) fn pass(&mut self, red: &RtpPacket, primary: RedBlock<'_>) {
+        self.follow(red);
+        self.remember(red, primary.payload_type, red.payload().len() - primary.data.len());
     }
 
     /// Sets how many older payloads each packet carries from now on, cut to [`MAX_COPIES`].
@@ -122,9 +135,16 @@ impl RedEncoder {
         self.stats
     }
 
-    fn remember(&mut self, packet: &RtpPacket) {
+    /// Begins anew with another source.
+    fn follow(&mut self, packet: &RtpPacket) {
+        if self.history.back().is_some_and(|last| last.packet.ssrc() != packet.ssrc()) {
+            self.history.clear();
+        }
+    }
+
+    fn remember(&mut self, packet: &RtpPacket, payload_type: PayloadType, start: usize) {
         let reach = self.config.copies * self.config.distance;
-        self.history.push_back(packet.clone());
+        self.history.push_back(Sent { packet: packet.clone(), payload_type, start });
         while self.history.len() > reach {
             self.history.pop_front();
         }
@@ -141,7 +161,7 @@ struct Copied<'a> {
 /// The blocks to carry with `packet`, nearest first, and their number.
 fn choose<'a>(
     config: &RedEncoderConfig,
-    history: &'a VecDeque<RtpPacket>,
+    history: &'a VecDeque<Sent>,
     packet: &RtpPacket,
     stats: &mut RedEncoderStats,
 ) -> ([Copied<'a>; MAX_COPIES], usize) {
@@ -152,12 +172,12 @@ fn choose<'a>(
         let Some(old) = history.len().checked_sub(back * config.distance).and_then(|at| history.get(at)) else {
             break;
         };
-        let data = old.payload();
+        let data = &old.packet.payload()[old.start..];
         if data.is_empty() || data.len() > MAX_BLOCK_LEN {
             stats.skipped_size += 1;
             continue;
         }
-        let Some(offset) = block_offset(packet.timestamp(), old.timestamp()) else {
+        let Some(offset) = block_offset(packet.timestamp(), old.packet.timestamp()) else {
             stats.skipped_offset += 1;
             continue;
         };
@@ -166,7 +186,7 @@ fn choose<'a>(
             continue;
         };
         room = left;
-        chosen[count] = Copied { header: block_header(old.payload_type(), offset, data.len()), data };
+        chosen[count] = Copied { header: block_header(old.payload_type, offset, data.len()), data };
         count += 1;
         stats.copies += 1;
     }

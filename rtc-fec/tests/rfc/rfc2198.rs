@@ -3,8 +3,11 @@
 use bytes::BytesMut;
 use rtc_core::{Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::red::{
-    MAX_COPIES, RedBlock, RedDecoder, RedDecoderConfig, RedDecoderStats, RedEncoder, RedEncoderConfig, blocks,
-    decapsulate, encapsulate,
+    MAX_COPIES, RedBlock, RedDecoder, RedDecoderConfig, RedDecoderStats, RedEncoder, RedEncoderConfig, RedForwarder,
+    RedForwarderConfig, blocks, decapsulate, encapsulate,
+};
+use rtc_fec::rtx::{
+    Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
 
 use crate::packets::{MEDIA, RED, SSRC, media, media_of, stream};
@@ -208,4 +211,97 @@ fn encoder_with_room() -> RedEncoder {
     let mut config = RedEncoderConfig::default();
     config.max_payload = 4_000;
     RedEncoder::new(config).unwrap()
+}
+
+#[test]
+fn opus_red_of_browsers_has_1_to_9_copies_at_a_distance() {
+    // 20 ms of Opus: 17 packets back is as far as 14 bits of 48 kHz reach.
+    let packets = stream(65_500, u32::MAX - 40_000, [960; 80]);
+    for (copies, distance, sent) in [(1, 1, 1), (5, 1, 5), (9, 1, 9), (8, 2, 8), (9, 2, 8), (1, 17, 1), (1, 18, 0)] {
+        let mut encoder = encoder(copies, distance);
+        let red = encode(&mut encoder, &packets);
+        let offsets: Vec<_> =
+            blocks(red[59].payload()).unwrap().map(|block| usize::from(block.timestamp_offset)).collect();
+        let expected: Vec<_> = (0..=sent).rev().map(|back| back * distance * 960).collect();
+        assert_eq!(offsets, expected, "{copies} {distance}");
+        assert_eq!(encoder.stats().skipped_offset > 0, sent < copies);
+        if sent > 0 {
+            let burst: Vec<_> = (30..30 + distance * sent).collect();
+            let (mut plain, _) = decode(&red, &burst);
+            plain.sort_by_key(|packet| packet.seq().distance_from(packets[0].seq()));
+            assert!(plain == packets, "a burst of {} comes back", burst.len());
+        }
+    }
+}
+
+#[test]
+fn rfc4588_s4_red_is_retransmitted_with_the_original_number_before_its_headers() {
+    let packets = stream(7, 0, [960; 4]);
+    let red = encode(&mut encoder(1, 1), &packets);
+    let types = vec![RtxPayloadType { rtx: PayloadType::new(97), original: RED }];
+    let (mut sender, mut receiver) = (RtxHistoryConfig::default(), RtxReceiverConfig::default());
+    (sender.ssrc, sender.payload_types) = (Some(Ssrc(2)), types.clone());
+    (receiver.ssrc, receiver.payload_types) = (Some(SSRC), types);
+    let mut history = RtxHistory::new(sender).unwrap();
+    let now = rtc_core::time::Instant::ZERO;
+    red.iter().for_each(|packet| history.insert(now, packet));
+    let Retransmit::Packet(again) = history.retransmit(now, SeqNum(9)) else { panic!("kept") };
+    assert_eq!(again.payload()[..3], [0, 9, 0x80 | 111], "OSN, then the header of the first block");
+    let Ok(Received::Original(original)) = RtxReceiver::new(receiver).unwrap().receive(&again) else { panic!("RTX") };
+    assert_eq!(original, red[2]);
+    let (plain, stats) = decode(&[red[0].clone(), red[1].clone(), red[3].clone(), original], &[]);
+    // Its media was in the packet after it already.
+    assert_eq!((plain, stats.late), (packets[..4].to_vec(), 1));
+}
+
+fn forward(forwarder: &mut RedForwarder, packets: &[RtpPacket]) -> Vec<RtpPacket> {
+    let mut left = Vec::new();
+    for packet in packets {
+        forwarder.insert(packet).unwrap();
+        left.extend(core::iter::from_fn(|| forwarder.poll()));
+    }
+    left
+}
+
+#[test]
+fn forwarding_to_a_subscriber_without_red_strips_and_fills_in() {
+    let packets = stream(65_530, 0, [960; 20]);
+    let mut red = encode(&mut encoder(2, 1), &packets[..15]);
+    red.extend_from_slice(&packets[15..]); // The publisher stops to send RED.
+    let arrived: Vec<_> = [&red[..4], &red[6..], &red[10..11]].concat();
+    let mut forwarder = RedForwarder::new(RedForwarderConfig::default()).unwrap();
+    assert_eq!(forward(&mut forwarder, &arrived), packets);
+    let stats = forwarder.stats();
+    assert_eq!((stats.stripped, stats.passed, stats.recovered, stats.unwanted), (13, 6, 2, 1));
+    assert!(forwarder.insert(&red_packet(&[0x80])).is_err());
+    let stats = forwarder.stats();
+    let spent = stats.passed + stats.stripped + stats.encoded + stats.unwanted + stats.malformed;
+    assert_eq!((spent, stats.malformed), (stats.packets, 1));
+}
+
+#[test]
+fn forwarding_to_a_subscriber_with_red_adds_copies_or_passes_them() {
+    let packets = stream(65_530, 0, [960; 20]);
+    let mut config = RedForwarderConfig::default();
+    let mut outgoing = RedEncoderConfig::default();
+    (outgoing.payload_type, outgoing.copies) = (PayloadType::new(64), 2);
+    config.outgoing = Some(outgoing);
+    let mut forwarder = RedForwarder::new(config).unwrap();
+    let red = encode(&mut encoder(1, 1), &packets[..10]);
+    let left = forward(&mut forwarder, &[&red[..], &packets[10..]].concat());
+    assert!(left.iter().all(|packet| packet.payload_type() == PayloadType::new(64)));
+    assert_eq!(left[5].payload(), red[5].payload());
+    let counts: Vec<_> = left.iter().map(|packet| blocks(packet.payload()).unwrap().len()).collect();
+    assert_eq!(counts, [&[1][..], &[2; 9], &[3; 11]].concat(), "with copies of what came as RED");
+    let stats = forwarder.stats();
+    assert_eq!((stats.passed, stats.encoded), (10, 11));
+    let mut config = RedDecoderConfig::default();
+    config.payload_type = PayloadType::new(64);
+    let mut decoder = RedDecoder::new(config);
+    let mut plain = Vec::new();
+    for packet in left.iter().enumerate().filter(|(at, _)| ![4, 10, 11, 15].contains(at)).map(|(_, packet)| packet) {
+        decoder.insert(packet).unwrap();
+        plain.extend(core::iter::from_fn(|| decoder.poll()));
+    }
+    assert_eq!(plain, packets);
 }

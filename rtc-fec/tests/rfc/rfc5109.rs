@@ -5,7 +5,7 @@ use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::{Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, blocks, encapsulate};
 use rtc_fec::ulpfec::{
-    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
+    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig, UlpfecInRed,
 };
 
 use crate::packets::{RED, SSRC, media, media_of};
@@ -390,6 +390,17 @@ fn rfc5109_s9_a_recovery_that_is_no_packet_is_dropped() {
 }
 
 #[test]
+fn rfc5109_s8_2_what_is_not_zero_beyond_the_end_was_damaged() {
+    let packets = [media_of(1, 0, 30), media_of(2, 0, 50)];
+    let mut payload = protect(&mut encoder(2, 1, Pattern::Interleaved), &packets)[0].payload().to_vec();
+    payload[14 + 45] ^= 1;
+    let mut decoder = decoder();
+    decoder.insert_source(&packets[1]);
+    decoder.insert_repair(&repair_packet(&payload)).unwrap();
+    assert_eq!((recovered(&mut decoder), decoder.stats().corrupt), (vec![], 1));
+}
+
+#[test]
 fn the_window_and_the_held_repair_packets_are_bounded() {
     let mut config = UlpfecDecoderConfig::default();
     (config.window, config.max_repairs) = (64, 2);
@@ -462,26 +473,11 @@ fn a_duplicate_is_not_protected_twice_and_another_source_starts_a_group() {
     assert_eq!(repairs[0].payload()[12..14], [0xc0, 0]);
 }
 
-#[test]
-fn rfc5109_s14_2_in_red_media_and_repair_share_numbers() {
-    // The sender counts repair packets in; the receiver takes the stream apart again, two of five lost.
-    let (mut encoder, mut pool) = (encoder(2, 1, Pattern::Interleaved), BytesMut::new());
-    let (mut sent, mut originals) = (Vec::new(), Vec::new());
-    let mut next = SeqNum(65_533);
-    for n in 0..6 {
-        let packet = media_of(next.0, n * 3_000, 50);
-        encoder.protect(&packet);
-        sent.push(encapsulate(&packet, RED, next, &mut pool));
-        originals.push(packet);
-        next = next.next();
-        while let Some(repair) = encoder.poll_repair() {
-            sent.push(encapsulate(&repair, RED, next, &mut pool));
-            next = next.next();
-        }
-    }
+/// Takes a stream of RED packets apart, and recovers.
+fn receive_red(packets: &[RtpPacket]) -> Vec<RtpPacket> {
     let (mut red, mut decoder) = (RedDecoder::new(RedDecoderConfig::default()), decoder());
     let mut received = Vec::new();
-    for packet in sent.iter().enumerate().filter(|(at, _)| *at != 1 && *at != 5).map(|(_, packet)| packet) {
+    for packet in packets {
         red.insert(packet).unwrap();
         while let Some(plain) = red.poll() {
             if plain.payload_type() == FEC {
@@ -493,6 +489,34 @@ fn rfc5109_s14_2_in_red_media_and_repair_share_numbers() {
             received.extend(core::iter::from_fn(|| decoder.poll_recovered()));
         }
     }
+    received
+}
+
+#[test]
+fn rfc5109_s14_2_in_red_media_and_repair_share_numbers() {
+    let mut config = UlpfecEncoderConfig::default();
+    config.protection = Protection::even(2, 1).unwrap();
+    let mut sender = UlpfecInRed::new(config, RED).unwrap();
+    let mut sent = Vec::new();
+    for n in 0..7u16 {
+        let builder = RtpPacket::builder(PayloadType::new(96), SeqNum(65_533) + n, RtpTime(u32::from(n) * 3_000), SSRC);
+        let media = builder.extensions(&[(1, b"x")]).padding(3).build(&[n.to_be_bytes()[1]; 50]).unwrap();
+        sender.insert(&media);
+        sent.extend(core::iter::from_fn(|| sender.poll()));
+    }
+    assert_eq!(sent.len(), 10);
+    sender.flush();
+    sent.extend(core::iter::from_fn(|| sender.poll()));
+    assert!(sent.iter().map(|packet| packet.seq().0).eq((0..11).map(|n| 65_533u16.wrapping_add(n))), "no holes");
+    assert!(sent.iter().all(|packet| packet.payload_type() == RED && packet.ssrc() == SSRC));
+    let types: Vec<_> = sent.iter().map(|packet| packet.payload()[0]).collect();
+    assert_eq!(types, [96, 96, 127, 96, 96, 127, 96, 96, 127, 96, 127], "a header of one byte");
+
+    let originals = receive_red(&sent);
+    assert_eq!(originals.len(), 7);
+    let arrived: Vec<_> = sent.iter().enumerate().filter(|(at, _)| ![1, 5, 6, 9].contains(at)).collect();
+    let mut received = receive_red(&arrived.into_iter().map(|(_, packet)| packet.clone()).collect::<Vec<_>>());
     received.sort_by_key(|packet| packet.timestamp().0);
-    assert_eq!(received, originals);
+    assert_eq!(received, originals, "the numbers and all other bytes");
+    assert_eq!((sender.stats().repairs, sender.overflowed()), (4, 0));
 }

@@ -1,21 +1,27 @@
-//! `rtc-interceptor`: its GCC, its jitter buffer, and its FlexFEC as a block code.
+//! `rtc-interceptor`: its GCC, its jitter buffer, and its FlexFEC (draft-03) as a block code and against ours.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rtc_core::bwe::{BandwidthEstimator, Estimate, PacketResult, SentPacket};
+use rtc_core::fec::{FecDecoder as _, FecEncoder as _};
+use rtc_core::testkit::rng::Rng;
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, RtpPacket, RtpTime, Ssrc};
+use rtc_core::{Bitrate, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_fec::flexfec::{
+    FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection, FlexfecVariant,
+};
 use rtc_interceptor::{
     AttributedPacket, BandwidthEstimator as _, BoxedInterceptor, Interceptor as _, Packet, StreamInfo, TaggedPacket,
 };
-use rtc_shared::marshal::Unmarshal as _;
+use rtc_shared::marshal::{Marshal as _, Unmarshal as _};
 
+use crate::interop::{Crossed, Crossing};
 use crate::subject::{
     BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, PLAYER_RATE, Player, Subject,
 };
 
-const VERSION: &str = "0.21";
+pub(super) const VERSION: &str = "0.21";
 /// The SSRC of the FlexFEC stream, and its payload type.
 const REPAIR: (u32, u8) = (0x0f0f_0f0f, 49);
 
@@ -177,4 +183,100 @@ impl BlockCode for FlexFec {
 fn theirs(packet: &RtpPacket) -> Option<rtc_rtp::packet::Packet> {
     let mut bytes: Bytes = packet.as_bytes().clone();
     rtc_rtp::packet::Packet::unmarshal(&mut bytes).ok()
+}
+
+/// Ours with theirs, both ways.
+pub(super) static CROSSINGS: [Crossing; 3] = [
+    Crossing {
+        name: "FlexFEC-03: ours encodes, rtc-interceptor decodes",
+        run: || to_peer(FlexfecProtection::even(10, 5)),
+    },
+    Crossing {
+        name: "FlexFEC-03, 2-D: ours encodes, rtc-interceptor decodes",
+        run: || to_peer(FlexfecProtection::grid(6, 8)),
+    },
+    Crossing { name: "FlexFEC-03: rtc-interceptor encodes, ours decodes", run: from_peer },
+];
+/// Packets of media protected together by their encoder: more than the second mask has, and less than their decoder keeps.
+const GROUP: usize = 90;
+/// Of media packets, each this many is lost, the third first.
+const LOSS: usize = 12;
+/// So many that no two lost packets of a group are in one repair packet, which has every so many packets.
+const GROUP_REPAIRS: u32 = 17;
+const MEDIA_SSRC: Ssrc = Ssrc(1);
+
+fn to_peer(protection: Result<FlexfecProtection, rtc_core::ConfigError>) -> Result<Crossed, String> {
+    let mut config = FlexfecEncoderConfig::default();
+    (config.variant, config.ssrc, config.payload_type) =
+        (FlexfecVariant::Draft03, Ssrc(REPAIR.0), PayloadType::new(REPAIR.1));
+    config.protection = protection.map_err(text)?;
+    let mut encoder = FlexfecEncoder::new(config).map_err(text)?;
+    let mut decoder = rtc_interceptor::FlexFec03Decoder::new(REPAIR.0, MEDIA_SSRC.0);
+    let (sent, mut lost, mut received) = (video(), Vec::new(), Vec::new());
+    for (at, packet) in sent.iter().enumerate() {
+        encoder.protect(packet);
+        let arrived = if at % LOSS == 2 {
+            lost.push(packet.clone());
+            None
+        } else {
+            received.push(packet.clone());
+            theirs(packet)
+        };
+        let repairs = core::iter::from_fn(|| encoder.poll_repair()).filter_map(|repair| theirs(&repair));
+        for packet in arrived.into_iter().chain(repairs.collect::<Vec<_>>()) {
+            for recovered in decoder.decode(packet) {
+                received.push(ours(&recovered)?);
+            }
+        }
+    }
+    Ok(Crossed::between(&sent, &lost, &received))
+}
+
+fn from_peer() -> Result<Crossed, String> {
+    let mut encoder = rtc_interceptor::FlexFec03Encoder::new(REPAIR.1, REPAIR.0);
+    let mut config = FlexfecDecoderConfig::default();
+    (config.variant, config.payload_type) = (FlexfecVariant::Draft03, PayloadType::new(REPAIR.1));
+    let mut decoder = FlexfecDecoder::new(config).map_err(text)?;
+    let (sent, mut lost, mut received) = (video(), Vec::new(), Vec::new());
+    for group in sent.chunks(GROUP) {
+        for (at, packet) in group.iter().enumerate() {
+            if at % LOSS == 2 {
+                lost.push(packet.clone());
+            } else {
+                decoder.insert_source(packet);
+                received.push(packet.clone());
+            }
+        }
+        let media: Vec<_> = group.iter().filter_map(theirs).collect();
+        for repair in encoder.encode(&media, GROUP_REPAIRS) {
+            decoder.insert_repair(&ours(&repair)?).map_err(text)?;
+        }
+        received.extend(core::iter::from_fn(|| decoder.poll_recovered()));
+    }
+    Ok(Crossed::between(&sent, &lost, &received))
+}
+
+/// Packets of a picture each, of all lengths, some with all a header can have; numbers and timestamps wrap.
+fn video() -> Vec<RtpPacket> {
+    let (mut rng, mut payload) = (Rng::new(2), vec![0; 1_200]);
+    let mut packet = |at: u16| {
+        let payload = &mut payload[..usize::try_from(1 + rng.below(1_200)).unwrap_or(1)];
+        rng.fill(payload);
+        let time = RtpTime(0u32.wrapping_sub(500_000)) + u32::from(at / 5) * 3_000;
+        let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(65_000) + at, time, MEDIA_SSRC);
+        let packet = packet.marker(at % 5 == 4).csrcs(&[Ssrc(7), Ssrc(8)][..usize::from(at % 3)]);
+        let extensions: [(u8, &[u8]); 1] = [(3, &[1, 2])];
+        packet.extensions(if at % 2 == 0 { &extensions } else { &[] }).build(payload)
+    };
+    (0..1_200).filter_map(|at| packet(at).ok()).collect()
+}
+
+fn ours(packet: &rtc_rtp::packet::Packet) -> Result<RtpPacket, String> {
+    let bytes = packet.marshal().map_err(text)?;
+    RtpPacket::parse(bytes.freeze()).map_err(text)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn text(error: impl ToString) -> String {
+    error.to_string()
 }

@@ -1,0 +1,436 @@
+//! A million damaged, doubled and disordered inputs, from valid streams and a seed: nothing panics, all accounts balance, and
+//! what is recovered is what was lost, unless bytes it was recovered from were damaged.
+//!
+//! None of these formats has a checksum: damaged bytes that pass for a repair packet give wrong bytes. UDP and SRTP keep them
+//! away; what the formats themselves can tell is printed at the end (`cargo test --test fuzz -- --nocapture`).
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "common/packets.rs"]
+mod packets;
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use packets::{MEDIA, RED, SSRC, media_of};
+use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::testkit::rng::Rng;
+use rtc_core::time::Instant;
+use rtc_core::{Malformed, PayloadType, RtpPacket, SeqNum, Ssrc};
+use rtc_fec::flexfec::{
+    FlexfecDecoder, FlexfecDecoderConfig, FlexfecDecoderStats, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection,
+    FlexfecVariant,
+};
+use rtc_fec::nack::{NackConfig, NackGenerator, NackPair, pack};
+use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
+use rtc_fec::rtx::{
+    Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
+};
+use rtc_fec::ulpfec::{
+    Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
+};
+
+/// Mutated inputs of each test; there are five.
+const INPUTS: u64 = 200_000;
+/// Packets of media in an episode.
+const PACKETS: u16 = 60;
+
+/// An input after what the way, and worse, did to it.
+struct Input {
+    packet: RtpPacket,
+    /// Its bytes are not those that were sent.
+    damaged: bool,
+}
+
+/// Loses, doubles, disorders and damages packets; counts what it did.
+struct Mutator {
+    rng: Rng,
+    mutated: u64,
+}
+
+impl Mutator {
+    fn new(seed: u64) -> Self {
+        Self { rng: Rng::new(seed), mutated: 0 }
+    }
+
+    fn pick(&mut self, below: usize) -> usize {
+        usize::try_from(self.rng.below(below.max(1) as u64)).unwrap()
+    }
+
+    /// What arrives of `sent`, and in which order. `damage` is the share of packets whose bytes change.
+    fn way(&mut self, sent: &[RtpPacket], damage: f64) -> Vec<Input> {
+        let loss = 0.4 * self.rng.uniform();
+        let mut arrived = Vec::new();
+        for (at, packet) in sent.iter().enumerate() {
+            if self.rng.bool(loss) {
+                continue;
+            }
+            let (doubled, late) = (self.rng.bool(0.1), self.rng.bool(0.1));
+            self.mutated += u64::from(doubled) + u64::from(late);
+            for _ in 0..=usize::from(doubled) {
+                let at = at + if late { 1 + self.pick(20) } else { 0 };
+                let input = if self.rng.bool(damage) { self.damaged(packet) } else { None };
+                self.mutated += u64::from(input.is_some());
+                let intact = || Input { packet: packet.clone(), damaged: false };
+                arrived.push((at, input.unwrap_or_else(intact)));
+            }
+        }
+        arrived.sort_by_key(|(at, _)| *at);
+        arrived.into_iter().map(|(_, input)| input).collect()
+    }
+
+    /// Bits flipped, most in the headers; cut; lengthened; or with a stretch of other bytes. `None` if it is no RTP any more, or
+    /// of another source.
+    fn damaged(&mut self, packet: &RtpPacket) -> Option<Input> {
+        let mut bytes = packet.as_bytes().to_vec();
+        match self.rng.below(6) {
+            0 => bytes.truncate(12 + self.pick(bytes.len() - 11)),
+            1 => bytes.extend((0..self.pick(30)).map(|at| at.to_le_bytes()[0])),
+            2 => {
+                let (from, len) = (self.pick(bytes.len()), self.pick(20));
+                let to = (from + len).min(bytes.len());
+                self.rng.fill(&mut bytes[from..to]);
+            }
+            kind => {
+                let reach = if kind == 3 { bytes.len() } else { bytes.len().min(40) };
+                for _ in 0..=self.pick(8) {
+                    let at = self.pick(reach);
+                    bytes[at] ^= 1 << self.pick(8);
+                }
+            }
+        }
+        let damaged = RtpPacket::parse(bytes.into()).ok()?;
+        let same = (damaged.payload_type(), damaged.ssrc()) == (packet.payload_type(), packet.ssrc());
+        (same && damaged != *packet).then_some(Input { packet: damaged, damaged: true })
+    }
+}
+
+/// Sets of packets that were summed up together, directly or by way of others.
+#[derive(Default)]
+struct Families {
+    parents: BTreeMap<u16, u16>,
+    tainted: BTreeMap<u16, bool>,
+}
+
+impl Families {
+    fn of(&self, seq: u16) -> u16 {
+        let mut at = seq;
+        while let Some(parent) = self.parents.get(&at).filter(|parent| **parent != at) {
+            at = *parent;
+        }
+        at
+    }
+
+    fn join(&mut self, members: &[u16], damaged: bool) {
+        let Some(first) = members.first().map(|first| self.of(*first)) else { return };
+        let mut tainted = damaged;
+        for member in members {
+            let other = self.of(*member);
+            tainted |= self.tainted.get(&other) == Some(&true);
+            self.parents.insert(other, first);
+        }
+        self.tainted.insert(first, tainted || self.tainted.get(&first) == Some(&true));
+    }
+
+    fn is_tainted(&self, seq: u16) -> bool {
+        self.tainted.get(&self.of(seq)) == Some(&true)
+    }
+}
+
+/// The packets an ULPFEC payload names; as far as it can be read.
+fn ulpfec_members(payload: &[u8]) -> Vec<u16> {
+    let (mut members, mut at) = (Vec::new(), 10);
+    let len = if payload.first().is_some_and(|first| first & 0x40 != 0) { 6 } else { 2 };
+    while let Some(level) = payload.get(at..at + 2 + len) {
+        let base = u16::from_be_bytes([payload[2], payload[3]]);
+        let bits = (0..len * 8).filter(|bit| level[2 + bit / 8] & (0x80 >> (bit % 8)) != 0);
+        members.extend(bits.map(|bit| base.wrapping_add(u16::try_from(bit).unwrap())));
+        at += 2 + len + usize::from(u16::from_be_bytes([level[0], level[1]]));
+    }
+    members
+}
+
+/// The packets a FlexFEC payload of one source names; as far as it can be read.
+fn flexfec_members(variant: FlexfecVariant, payload: &[u8]) -> Vec<u16> {
+    let draft = variant == FlexfecVariant::Draft03;
+    if let [first, _, s0, s1, ..] = payload
+        && first >> 6 == if draft { 0b11 } else { 0b10 }
+    {
+        return vec![u16::from_be_bytes([*s0, *s1])];
+    }
+    let Some([s0, s1, head @ ..]) = payload.get(if draft { 16 } else { 8 }..) else { return Vec::new() };
+    let base = u16::from_be_bytes([*s0, *s1]);
+    let named = |offsets: Vec<usize>| -> Vec<u16> {
+        offsets.into_iter().map(|offset| base.wrapping_add(u16::try_from(offset).unwrap())).collect()
+    };
+    if let (0b01, [columns, rows, ..]) = (payload[0] >> 6, head) {
+        let (columns, rows) = (usize::from(*columns), usize::from(*rows));
+        return named(if rows < 2 { (0..columns).collect() } else { (0..rows).map(|row| row * columns).collect() });
+    }
+    let (mut offsets, mut at, mut first) = (Vec::new(), 0, 0);
+    for (len, skipped) in [(2, 1), (4, 1), (8, usize::from(draft))] {
+        let Some(part) = head.get(at..at + len) else { break };
+        let bit = |n: usize| part[n / 8] & (0x80 >> (n % 8)) != 0;
+        offsets.extend((skipped..len * 8).filter(|n| bit(*n)).map(|n| first + n - skipped));
+        (at, first) = (at + len, first + len * 8 - skipped);
+        if skipped == 1 && bit(0) {
+            break;
+        }
+    }
+    named(offsets)
+}
+
+/// What came of damage.
+#[derive(Debug, Default)]
+struct Tally {
+    damaged_repairs: u64,
+    refused: u64,
+    recovered: u64,
+    wrong: u64,
+}
+
+/// A stream as it is sent, and where its repair packets are.
+fn protect(encoder: &mut impl FecEncoder, media: &[RtpPacket]) -> Vec<RtpPacket> {
+    let mut sent = Vec::new();
+    for packet in media {
+        encoder.protect(packet);
+        sent.push(packet.clone());
+        sent.extend(core::iter::from_fn(|| encoder.poll_repair()));
+    }
+    sent
+}
+
+fn media(mutator: &mut Mutator) -> Vec<RtpPacket> {
+    let first = u16::try_from(mutator.rng.below(65_536)).unwrap();
+    let packet = |n: u16| {
+        let mut packet = media_of(first.wrapping_add(n), u32::from(n) * 3_000, 1 + mutator.pick(60));
+        packet.rewrite(|header| header.set_marker(n % 4 == 3));
+        packet
+    };
+    (0..PACKETS).map(packet).collect()
+}
+
+/// Runs one episode through a decoder of repair packets.
+fn recover<D: FecDecoder>(
+    decoder: &mut D,
+    repair: PayloadType,
+    media: &[RtpPacket],
+    arrived: &[Input],
+    members: impl Fn(&[u8]) -> Vec<u16>,
+    tally: &mut Tally,
+) {
+    let (mut families, mut recovered) = (Families::default(), Vec::new());
+    for Input { packet, damaged } in arrived {
+        if packet.payload_type() == repair {
+            let taken: Result<(), Malformed> = decoder.insert_repair(packet);
+            tally.damaged_repairs += u64::from(*damaged);
+            tally.refused += u64::from(taken.is_err());
+            assert!(taken.is_ok() || *damaged, "{taken:?}");
+            if taken.is_ok() {
+                families.join(&members(packet.payload()), *damaged);
+            }
+        } else {
+            decoder.insert_source(packet);
+            families.join(&[packet.seq().0], *damaged);
+        }
+        recovered.extend(core::iter::from_fn(|| decoder.poll_recovered()));
+    }
+    tally.recovered += recovered.len() as u64;
+    for packet in recovered {
+        let right = media.contains(&packet);
+        tally.wrong += u64::from(!right);
+        assert!(right || families.is_tainted(packet.seq().0), "wrong, but from intact bytes: {packet:?}");
+        assert!(right || arrived.iter().any(|input| input.damaged));
+    }
+}
+
+fn check_accounts(stats: &FlexfecDecoderStats, held: usize) {
+    assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
+    let spent = stats.solved + stats.unused + stats.corrupt;
+    assert_eq!(stats.levels, spent + stats.expired + stats.overflowed + stats.forgotten + held as u64);
+}
+
+/// In every other episode no bytes are damaged: then nothing at all may be wrong.
+fn damage(episode: u64) -> f64 {
+    if episode.is_multiple_of(2) { 0.0 } else { 0.3 }
+}
+
+#[test]
+fn ulpfec() {
+    let (mut mutator, mut tally) = (Mutator::new(5109), Tally::default());
+    for episode in 0.. {
+        if mutator.mutated >= INPUTS {
+            break;
+        }
+        let level = |len, repair| Level { len, repair };
+        let media_count = 1 + mutator.pick(48);
+        let protection = match mutator.pick(3) {
+            0 => Protection::uneven(12, &[level(20, 6), level(10, 4), level(u16::MAX, 2)]).unwrap(),
+            _ => Protection::even(media_count, 1 + mutator.pick(media_count)).unwrap(),
+        };
+        let mut config = UlpfecEncoderConfig::default();
+        config.protection = protection.with_pattern([Pattern::Interleaved, Pattern::Crossed][mutator.pick(2)]);
+        let packets = media(&mut mutator);
+        let sent = protect(&mut UlpfecEncoder::new(config).unwrap(), &packets);
+        let arrived = mutator.way(&sent, damage(episode));
+        let mut config = UlpfecDecoderConfig::default();
+        config.ssrc = Some(SSRC);
+        let mut decoder = UlpfecDecoder::new(config).unwrap();
+        recover(&mut decoder, PayloadType::new(127), &packets, &arrived, ulpfec_members, &mut tally);
+        check_accounts(&decoder.stats(), decoder.held());
+        for packet in &packets {
+            let _ = (decoder.partial(packet.seq()), decoder.outlook(packet.seq()));
+        }
+    }
+    println!("ULPFEC: {} mutated inputs, {tally:?}", mutator.mutated);
+}
+
+#[test]
+fn flexfec() {
+    let (mut mutator, mut tally) = (Mutator::new(8627), Tally::default());
+    for episode in 0.. {
+        if mutator.mutated >= INPUTS {
+            break;
+        }
+        let variant = [FlexfecVariant::Rfc8627, FlexfecVariant::Draft03][mutator.pick(2)];
+        let (a, b) = (2 + mutator.pick(9), 2 + mutator.pick(9));
+        let protection = match mutator.pick(4) {
+            0 => FlexfecProtection::even(1 + mutator.pick(110), 1),
+            1 => FlexfecProtection::rows(a),
+            2 => FlexfecProtection::columns(a, b),
+            _ => FlexfecProtection::grid(a, b),
+        };
+        let mut config = FlexfecEncoderConfig::default();
+        (config.variant, config.protection, config.ssrc) = (variant, protection.unwrap(), Ssrc(0xfec));
+        let mut encoder = FlexfecEncoder::new(config).unwrap();
+        let packets = media(&mut mutator);
+        let mut sent = protect(&mut encoder, &packets);
+        sent.extend((0..4).map(|_| encoder.retransmit(&packets[mutator.pick(packets.len())])));
+        let arrived = mutator.way(&sent, damage(episode));
+        let mut config = FlexfecDecoderConfig::default();
+        (config.variant, config.sources) = (variant, vec![SSRC]);
+        let mut decoder = FlexfecDecoder::new(config).unwrap();
+        let members = |payload: &[u8]| flexfec_members(variant, payload);
+        recover(&mut decoder, PayloadType::new(118), &packets, &arrived, members, &mut tally);
+        check_accounts(&decoder.stats(), decoder.held());
+        for packet in &packets {
+            let _ = decoder.outlook(SSRC, packet.seq());
+        }
+    }
+    println!("FlexFEC: {} mutated inputs, {tally:?}", mutator.mutated);
+}
+
+#[test]
+fn red() {
+    let mut mutator = Mutator::new(2198);
+    for episode in 0.. {
+        if mutator.mutated >= INPUTS {
+            break;
+        }
+        let first = u16::try_from(mutator.rng.below(65_536)).unwrap();
+        let packets: Vec<_> =
+            (0..PACKETS).map(|n| media_of(first.wrapping_add(n), u32::from(n) * 960, 1 + mutator.pick(60))).collect();
+        let mut config = RedEncoderConfig::default();
+        (config.copies, config.distance) = (mutator.pick(10), 1 + mutator.pick(2));
+        let mut encoder = RedEncoder::new(config).unwrap();
+        let sent: Vec<_> = packets.iter().map(|packet| encoder.encode(packet)).collect();
+        let arrived = mutator.way(&sent, damage(episode));
+        let (mut decoder, mut plain) = (RedDecoder::new(RedDecoderConfig::default()), 0);
+        let mut accept = |decoder: &mut RedDecoder| {
+            while let Some(packet) = decoder.poll() {
+                plain += 1;
+                let right = packets.contains(&packet);
+                assert!(right || damage(episode) > 0.0, "wrong, but from intact bytes: {packet:?}");
+            }
+        };
+        for Input { packet, damaged } in &arrived {
+            let taken = decoder.insert(packet);
+            assert!(taken.is_ok() || *damaged, "{taken:?}");
+            accept(&mut decoder);
+        }
+        let stats = decoder.stats();
+        assert_eq!(stats.packets, stats.malformed + stats.duplicates + stats.late + stats.padding + stats.primaries);
+        assert_eq!(stats.blocks, stats.recovered + stats.known + stats.unplaced + stats.empty + stats.repairs);
+        assert_eq!(plain, stats.primaries + stats.recovered + stats.repairs - stats.overflowed);
+    }
+    println!("RED: {} mutated inputs", mutator.mutated);
+}
+
+#[test]
+fn rtx() {
+    let mut mutator = Mutator::new(4588);
+    let types = vec![
+        RtxPayloadType { rtx: PayloadType::new(97), original: MEDIA },
+        RtxPayloadType { rtx: PayloadType::new(98), original: RED },
+    ];
+    for episode in 0.. {
+        if mutator.mutated >= INPUTS {
+            break;
+        }
+        let (mut sender, mut receiver) = (RtxHistoryConfig::default(), RtxReceiverConfig::default());
+        (sender.ssrc, sender.payload_types) = (Some(Ssrc(2)), types.clone());
+        (receiver.ssrc, receiver.payload_types) = (Some(SSRC), types.clone());
+        let (mut history, mut receiver) = (RtxHistory::new(sender).unwrap(), RtxReceiver::new(receiver).unwrap());
+        let packets = media(&mut mutator);
+        // Stored packets come doubled and disordered as well, as at a relay.
+        for Input { packet, .. } in mutator.way(&packets, 0.0) {
+            history.insert(Instant::ZERO, &packet);
+        }
+        let wanted = packets.iter().map(RtpPacket::seq).chain([SeqNum(mutator.rng.next_u32().to_le_bytes()[0].into())]);
+        let answers = wanted.filter_map(|seq| match history.retransmit(Instant::ZERO, seq) {
+            Retransmit::Packet(packet) => Some(packet),
+            _ => None,
+        });
+        let answers: Vec<_> = answers.collect();
+        for Input { packet, damaged } in mutator.way(&answers, damage(episode)) {
+            match receiver.receive(&packet) {
+                Ok(Received::Original(original)) => assert!(damaged || packets.contains(&original)),
+                other => assert!(damaged, "{other:?}"),
+            }
+        }
+        let stats = receiver.stats();
+        assert_eq!(stats.packets, stats.originals + stats.padding + stats.foreign + stats.malformed);
+    }
+    println!("RTX: {} mutated inputs", mutator.mutated);
+}
+
+#[test]
+fn nack() {
+    let mut mutator = Mutator::new(4585);
+    let (mut inputs, mut now) = (0, Instant::ZERO);
+    while inputs < INPUTS {
+        let mut config = NackConfig::default();
+        (config.max_missing, config.reorder_packets) = (1 + mutator.pick(300), u16::from(mutator.rng.bool(0.5)) * 3);
+        let mut nack = NackGenerator::new(config).unwrap();
+        let mut seq = u16::try_from(mutator.rng.below(65_536)).unwrap();
+        for _ in 0..500 {
+            now += Duration::from_millis(mutator.rng.below(30));
+            seq = match mutator.pick(20) {
+                0 => u16::try_from(mutator.rng.below(65_536)).unwrap(),
+                1..4 => seq.wrapping_sub(u16::try_from(mutator.pick(40)).unwrap()),
+                _ => seq.wrapping_add(u16::try_from(1 + mutator.pick(5)).unwrap()),
+            };
+            inputs += 1;
+            match mutator.pick(8) {
+                0 => drop(nack.on_recovered(now, SeqNum(seq))),
+                1 => drop(nack.withhold(SeqNum(seq), now + Duration::from_millis(50))),
+                _ => drop(nack.insert(now, SeqNum(seq))),
+            }
+            let may_come = mutator.rng.bool(0.5);
+            let asked: Vec<SeqNum> = nack.poll_unless(now, |_| may_come).collect();
+            // What was asked for survives the wire, with damage or without.
+            for pair in pack(asked.iter().copied()) {
+                let damaged = NackPair { blp: pair.blp ^ 1 << mutator.pick(16), ..pair };
+                assert!((1..=17).contains(&damaged.seqs().count()));
+                assert!(pair.seqs().all(|seq| asked.contains(&seq)));
+            }
+            assert!(nack.missing() <= config.max_missing);
+            assert!(nack.poll_timeout().is_none_or(|next| next > now), "what is due was asked for");
+        }
+        let stats = nack.stats();
+        let spent = stats.arrived_late + stats.recovered + stats.expired + stats.overflowed + stats.forgotten;
+        assert_eq!(stats.missing, spent + nack.missing() as u64);
+        assert_eq!(nack.take_given_up(), stats.given_up());
+    }
+    println!("NACK: {inputs} mutated inputs");
+}
