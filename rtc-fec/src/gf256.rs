@@ -28,22 +28,22 @@ impl Tables {
 }
 
 /// The product.
-pub(crate) fn mul(a: u8, b: u8) -> u8 {
+pub(crate) const fn mul(a: u8, b: u8) -> u8 {
     if a == 0 || b == 0 {
         return 0;
     }
-    let log = |element: u8| usize::from(TABLES.log[usize::from(element)]);
-    TABLES.exp[log(a) + log(b)]
+    TABLES.exp[TABLES.log[a as usize] as usize + TABLES.log[b as usize] as usize]
 }
 
 /// What gives 1 when multiplied with `a`, which must not be zero.
-pub(crate) fn inverse(a: u8) -> u8 {
-    debug_assert_ne!(a, 0);
-    TABLES.exp[255 - usize::from(TABLES.log[usize::from(a)])]
+pub(crate) const fn inverse(a: u8) -> u8 {
+    debug_assert!(a != 0);
+    TABLES.exp[255 - TABLES.log[a as usize] as usize]
 }
 
-/// The product, bit by bit: for tables made at compile time.
-pub(crate) const fn slow_mul(mut a: u8, mut b: u8) -> u8 {
+/// The product, bit by bit.
+#[cfg(test)]
+const fn slow_mul(mut a: u8, mut b: u8) -> u8 {
     let mut product = 0;
     while b != 0 {
         if b & 1 != 0 {

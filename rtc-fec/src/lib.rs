@@ -8,7 +8,7 @@ mod linear;
 mod parity;
 mod simd;
 
-mod cauchy;
+pub mod cauchy;
 pub mod flexfec;
 pub mod keyframe;
 pub mod nack;

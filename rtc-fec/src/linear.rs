@@ -1,4 +1,4 @@
-//! What the linear codes of `rlc` and `cauchy` have in common: all but their coefficients.
+//! What the linear codes of [`rlc`](crate::rlc) and [`cauchy`](crate::cauchy) have in common: all but their coefficients.
 
 mod header;
 mod solver;

@@ -4,7 +4,7 @@
 //! [`RlcEncoder`] keeps the packets sent last. It makes repair packets at a rate of its own, as
 //! [`FecEncoder`](rtc_core::fec::FecEncoder), or when asked to, over all of them ([`RlcEncoder::repair`]) or over those that are
 //! known to be missing ([`RlcEncoder::repair_over`]). [`RlcDecoder`] solves for what is lost with every repair packet that
-//! arrives.
+//! arrives; it takes those of [`cauchy`](crate::cauchy) as well, also in one stream.
 //!
 //! The wire format is of this crate (RFC 8681 has its own for FECFRAME, without RTP); coefficients, field and density are those
 //! of the RFC. Repair packets go in a stream of their own payload type, and SSRC if one wants.

@@ -1,6 +1,7 @@
 //! What every encoder and decoder of error correction must keep to.
 
 use rtc_core::testkit::laws::{self, Stream};
+use rtc_fec::cauchy::{Block, CauchyEncoder, CauchyEncoderConfig};
 use rtc_fec::flexfec::{
     FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection, FlexfecVariant,
 };
@@ -65,6 +66,19 @@ fn flexfec_keeps_the_laws() {
         receiver.variant = variant;
         let encoder = || FlexfecEncoder::new(sender).expect("within range");
         let decoder = || FlexfecDecoder::new(receiver.clone()).expect("within range");
+        for stream in [Stream::audio(), Stream::video()] {
+            laws::fec(encoder, decoder, &stream);
+        }
+    }
+}
+
+#[test]
+fn cauchy_keeps_the_laws() {
+    for (media, repair) in [(1, 1), (10, 5), (64, 8), (20, 64)] {
+        let mut config = CauchyEncoderConfig::default();
+        config.block = Block::new(media, repair).expect("within range");
+        let encoder = || CauchyEncoder::new(config).expect("within range");
+        let decoder = || RlcDecoder::new(RlcDecoderConfig::default()).expect("within range");
         for stream in [Stream::audio(), Stream::video()] {
             laws::fec(encoder, decoder, &stream);
         }

@@ -25,7 +25,7 @@ pub(crate) struct Header {
 pub(crate) enum Code {
     /// As RFC 8681 §3.6 has it, from a repair key and a density threshold of 0 to 15.
     Rlc { key: u16, density: u8 },
-    /// This row of the matrix, below 64.
+    /// This row of the matrix, below 64, whose columns are the distances from the base, below 64 as well.
     Cauchy { row: u8 },
 }
 
@@ -64,7 +64,8 @@ impl Header {
         if covered.span() != span || !covered.contains(0) || holes != (first & MASKED != 0) {
             return Err(fault(Fault::Inconsistent));
         }
-        if covered.count() > MAX_SOURCES {
+        let far = matches!(code, Code::Cauchy { .. }) && span > MAX_SOURCES;
+        if covered.count() > MAX_SOURCES || far {
             return Err(fault(Fault::Length));
         }
         Ok((Self { code, base: SeqNum(u16::from_be_bytes([b0, b1])), covered }, symbol))
@@ -152,14 +153,20 @@ mod tests {
 
     fn header() -> impl Strategy<Value = Header> {
         let rlc = (any::<u16>(), 0u8..16).prop_map(|(key, density)| Code::Rlc { key, density });
-        let code = prop_oneof![rlc, (0u8..64).prop_map(|row| Code::Cauchy { row })];
+        let cauchy = (0u8..64).prop_map(|row| Code::Cauchy { row });
         let some = btree_set(1usize..256, 0..64).prop_map(|offsets| {
             let mut covered = Covered::all(1);
             offsets.into_iter().for_each(|offset| covered.insert(offset));
             covered
         });
         let covered = prop_oneof![(1usize..=64).prop_map(Covered::all), some];
-        (code, any::<u16>(), covered).prop_map(|(code, base, covered)| Header { code, base: SeqNum(base), covered })
+        let near = btree_set(0usize..64, 1..64).prop_map(|offsets| {
+            let mut covered = Covered::all(1);
+            offsets.into_iter().for_each(|offset| covered.insert(offset));
+            covered
+        });
+        let code = prop_oneof![(rlc, covered), (cauchy, near)];
+        (code, any::<u16>()).prop_map(|((code, covered), base)| Header { code, base: SeqNum(base), covered })
     }
 
     proptest! {
@@ -210,5 +217,7 @@ mod tests {
         }
         assert_eq!(fault(&[0x0f, 64, 0, 0, 0, 0]), Err(Fault::Length));
         assert_eq!(fault(&[0x0f, 63, 0, 0, 0, 0]), Ok(()));
+        assert_eq!(fault(&[0x1f, 64, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x80]), Ok(()));
+        assert_eq!(fault(&[0x3f, 64, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x80]), Err(Fault::Length));
     }
 }

@@ -75,7 +75,7 @@ pub struct RlcDecoderStats {
 }
 
 /// Brings back lost packets of media from repair packets of [`RlcEncoder`](super::RlcEncoder) and
-/// Cauchy block codes.
+/// [`CauchyEncoder`](crate::cauchy::CauchyEncoder).
 ///
 /// Each repair packet is an equation in the packets it covers. It is worked into those held when it arrives (Gauss-Jordan
 /// elimination), so the cost is spread over arrivals, and a packet is recovered as soon as the equations determine it. What is
@@ -133,6 +133,16 @@ impl RlcDecoder {
             }
         }
         self.free_columns();
+    }
+
+    /// Forgets everything but the statistics: what comes next is another stream, which may have the same numbers.
+    pub fn reset(&mut self) {
+        self.stats.forgotten += self.drop_all();
+        self.stats.unpolled += self.ready.len() as u64;
+        self.ready.clear();
+        self.window.clear();
+        self.continuity = Continuity::default();
+        self.ssrc = None;
     }
 
     /// Whether repair packets are held that recover the missing packet once more of them are there, or others they cover.
@@ -257,13 +267,16 @@ impl RlcDecoder {
 
     /// Works in a repair packet all of whose packets the window reaches.
     fn work_in(&mut self, header: &Header, length: [u8; LENGTH_LEN], symbol: &[u8]) {
-        let mut factors = [0; MAX_WINDOW];
+        let (base, mut factors) = (header.base, [0; MAX_WINDOW]);
+        let factors = &mut factors[..header.covered.count()];
         match header.code {
-            Code::Rlc { key, density } => coefficients(key, density, &mut factors[..header.covered.count()]),
-            Code::Cauchy { row } => cauchy::coefficients(row, &mut factors[..header.covered.count()]),
+            Code::Rlc { key, density } => coefficients(key, density, factors),
+            Code::Cauchy { row } => {
+                let offsets = header.covered.offsets();
+                factors.iter_mut().zip(offsets).for_each(|(factor, offset)| *factor = cauchy::coefficient(row, offset));
+            }
         }
-        let base = header.base;
-        let covered = header.covered.offsets().zip(factors).filter(|(_, factor)| *factor != 0);
+        let covered = header.covered.offsets().zip(factors.iter().copied()).filter(|(_, factor)| *factor != 0);
         let covered = covered.map(move |(offset, factor)| (base + offset, factor));
         let too_long = |packet: &RtpPacket| packet.as_bytes().len() > symbol.len();
         if covered.clone().any(|(seq, _)| self.window.packet(seq).is_some_and(too_long)) {

@@ -1,6 +1,6 @@
 //! What a factor does, in the forms that instructions want it.
 
-use crate::gf256::slow_mul;
+use crate::gf256::mul;
 
 /// By factor: its products with 0 to 15, then with 0, 16 to 240. The product with a byte is the sum of one of each.
 pub(super) static NIBBLES: [[u8; 32]; 256] = nibbles();
@@ -16,8 +16,8 @@ const fn nibbles() -> [[u8; 32]; 256] {
     loop {
         let mut nibble = 0_u8;
         while nibble < 16 {
-            table[factor as usize][nibble as usize] = slow_mul(factor, nibble);
-            table[factor as usize][nibble as usize + 16] = slow_mul(factor, nibble << 4);
+            table[factor as usize][nibble as usize] = mul(factor, nibble);
+            table[factor as usize][nibble as usize + 16] = mul(factor, nibble << 4);
             nibble += 1;
         }
         if factor == u8::MAX {
@@ -34,7 +34,7 @@ const fn matrices() -> [u64; 256] {
     loop {
         let (mut matrix, mut source) = (0_u64, 0);
         while source < 8 {
-            let product = slow_mul(factor, 1 << source);
+            let product = mul(factor, 1 << source);
             let mut bit = 0;
             while bit < 8 {
                 if product & (1 << bit) != 0 {
