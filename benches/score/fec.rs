@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         }
         bar.inc(1);
     }
-    let codes = core::iter::once(blocks::ours()).chain(peers::block_codes());
+    let codes = blocks::ours().into_iter().chain(peers::block_codes());
     let codes: Vec<_> = codes.filter(|code| options.wants_subject(&code.name)).collect();
     for (source, repair) in sizes {
         let scenario = code_name(*source, *repair);
@@ -60,15 +60,16 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
             "a block of {source} packets of 1200 B with {repair} repair packets, of all of which {source} arrive"
         );
         let setting = Setting { scenario, input, seeds: options.seeds };
-        for code in &codes {
-            if let Err(error) = blocks::add(&mut report, &setting, code, *source, *repair) {
-                bar.suspend(|| eprintln!("{}: {error}", setting.scenario));
-            }
+        if let Err(error) = blocks::add(&mut report, &setting, &codes, (*source, *repair)) {
+            bar.suspend(|| eprintln!("{}: {error}", setting.scenario));
         }
         report.add(&setting, "bound", Metric("recovered", "% of lost"), 100.0);
         bar.inc(1);
     }
     dred::run(options, bar, &mut report);
+    if let Err(error) = blocks::add_xor(options, &mut report) {
+        bar.suspend(|| eprintln!("xor: {error}"));
+    }
     interop::run(options, bar, &mut report);
     report
 }

@@ -107,6 +107,18 @@ impl Report {
         self.push(setting, "ours", metric, value, Some(target));
     }
 
+    /// Adds a figure held against a target, if there is one, of one of several subjects of ours.
+    pub(crate) fn add_judged(
+        &mut self,
+        setting: &Setting,
+        subject: &str,
+        metric: Metric,
+        value: f64,
+        target: Option<Target>,
+    ) {
+        self.push(setting, subject, metric, value, target);
+    }
+
     /// Adds the figures of a cost. `counted` says whether allocations of this subject can be.
     pub(crate) fn add_cost(&mut self, setting: &Setting, subject: &str, unit: &'static str, cost: Cost, counted: bool) {
         self.add(setting, subject, Metric("cpu", unit), cost.nanos);

@@ -6,6 +6,6 @@ mod symbol;
 mod window;
 
 pub(crate) use header::{Code, Covered, Header, MAX_SOURCES, MAX_SPAN};
-pub(crate) use solver::{MAX_UNKNOWN, Solver};
+pub(crate) use solver::{MAX_UNKNOWN, Solved, Solver};
 pub(crate) use symbol::{LENGTH_LEN, length_product, packet_of};
 pub(crate) use window::{Place, Window};

@@ -5,17 +5,27 @@ use core::hint::black_box;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_fec::cauchy::{Block, CauchyEncoder, CauchyEncoderConfig};
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
 
 use super::method::MEDIA;
 use super::scenarios::BLOCK_PACKET;
-use crate::cost::measure;
-use crate::report::{Metric, Report, Setting};
+use crate::Options;
+use crate::cost::{Cost, Meter, measure};
+use crate::report::{Metric, Report, Setting, Target};
 use crate::subject::{BlockCode, MakeBlockCode, Subject};
 
 const ROUNDS: u32 = 9;
 /// Blocks between two readings of the clock.
 const BATCH: u32 = 200;
+/// What is ours: ULPFEC, which recovers what it can, and the codes that recover a block from any `source` packets of it, one
+/// for blocks and one for a window that slides.
+const ULPFEC: &str = "ours";
+const CAUCHY: &str = "ours-cauchy";
+const RLC: &str = "ours-rlc";
+/// Whose ULPFEC ours is held against.
+const LIBWEBRTC: &str = "libwebrtc";
 
 /// Which of a block arrive.
 struct Arrival {
@@ -23,52 +33,138 @@ struct Arrival {
     repair: usize,
 }
 
-/// Ours; no code recovers from any `source` packets of a block yet, so it recovers what ULPFEC can.
-pub(super) fn ours() -> Subject<MakeBlockCode> {
-    Subject::ours(Box::new(|source, repair| {
-        Ulpfec::new(source, repair).ok().map(|code| Box::new(code) as Box<dyn BlockCode>)
-    }))
+/// What a code did.
+struct Figures {
+    /// Of what was lost.
+    recovered: f64,
+    encode: Cost,
+    decode: Cost,
 }
 
-/// Adds what `subject` does with blocks of `source` and `repair` packets.
+pub(super) fn ours() -> [Subject<MakeBlockCode>; 3] {
+    let ulpfec: MakeBlockCode =
+        Box::new(|source, repair| Ulpfec::new(source, repair).ok().map(|code| Box::new(code) as Box<dyn BlockCode>));
+    let cauchy: MakeBlockCode =
+        Box::new(|source, repair| Cauchy::new(source, repair).ok().map(|code| Box::new(code) as Box<dyn BlockCode>));
+    let rlc: MakeBlockCode =
+        Box::new(|source, _| Rlc::new(source).ok().map(|code| Box::new(code) as Box<dyn BlockCode>));
+    let named = |name: &str, maker| Subject { name: name.into(), ..Subject::ours(maker) };
+    [named(ULPFEC, ulpfec), named(CAUCHY, cauchy), named(RLC, rlc)]
+}
+
+/// Adds what `codes` do with blocks of `source` and `repair` packets.
 pub(super) fn add(
     report: &mut Report,
     setting: &Setting,
-    subject: &Subject<MakeBlockCode>,
-    source: usize,
-    repair: usize,
+    codes: &[Subject<MakeBlockCode>],
+    (source, repair): (usize, usize),
 ) -> Result<(), ConfigError> {
-    let Some(make) = report.admit(subject) else { return Ok(()) };
-    let Some(mut code) = make(source, repair) else {
-        report.note(&subject.name, &format!("no block of {source} + {repair}"));
-        return Ok(());
-    };
     let packets = block(source)?;
     let arrivals: Vec<Arrival> = (0..setting.seeds * 20).map(|seed| arrival(seed, source, repair)).collect();
+    let mut measured = Vec::new();
+    for subject in codes {
+        let Some(make) = report.admit(subject) else { continue };
+        match make(source, repair) {
+            Some(mut code) => measured.push((subject, run(&mut *code, &packets, &arrivals, repair))),
+            None => report.note(&subject.name, &format!("no block of {source} + {repair}")),
+        }
+    }
+    let peer = measured.iter().find(|(subject, _)| subject.name.starts_with(LIBWEBRTC));
+    let half = peer.map(|(_, figures)| [figures.encode, figures.decode].map(|cost| cost.nanos / 2e3));
+    for (subject, figures) in &measured {
+        let name = &subject.name;
+        let [encode_target, decode_target] = targets(name, source, half);
+        report.add(setting, name, Metric("recovered", "% of lost"), figures.recovered);
+        let micros = |cost: Cost| cost.nanos / 1e3;
+        report.add_judged(setting, name, Metric("encode cpu", "us/block"), micros(figures.encode), encode_target);
+        report.add_judged(setting, name, Metric("decode cpu", "us/block"), micros(figures.decode), decode_target);
+        if subject.counted {
+            report.add(setting, name, Metric("encode allocations", "per block"), figures.encode.allocations);
+            report.add(setting, name, Metric("decode allocations", "per block"), figures.decode.allocations);
+        }
+    }
+    Ok(())
+}
+
+/// What encoding and decoding may cost; `half` is half of what it costs libwebrtc in the same run.
+fn targets(name: &str, source: usize, half: Option<[f64; 2]>) -> [Option<Target>; 2] {
+    match (name, source) {
+        (ULPFEC, 10) => half.map_or([None; 2], |half| half.map(|half| Some(Target::AtMost(half)))),
+        (CAUCHY, 10) => [2.0, 4.0].map(|micros| Some(Target::AtMost(micros))),
+        (CAUCHY, 48) => [None, Some(Target::AtMost(100.0))],
+        _ => [None; 2],
+    }
+}
+
+fn run(code: &mut dyn BlockCode, packets: &[RtpPacket], arrivals: &[Arrival], repair: usize) -> Figures {
     let (mut recovered, mut lost) = (0, 0);
-    for arrival in &arrivals {
-        code.encode(&packets, repair);
+    for arrival in arrivals {
+        code.encode(packets, repair);
         lost += arrival.kept.iter().filter(|kept| !**kept).count();
-        recovered += code.decode(&packets, &arrival.kept, arrival.repair);
+        recovered += code.decode(packets, &arrival.kept, arrival.repair);
     }
     let encode = measure(ROUNDS, || {
-        (0..BATCH).for_each(|_| black_box(&mut *code).encode(black_box(&packets), repair));
+        (0..BATCH).for_each(|_| black_box(&mut *code).encode(black_box(packets), repair));
         BATCH.into()
     });
     let mut turn = arrivals.iter().cycle();
     let decode = measure(ROUNDS, || {
         for arrival in turn.by_ref().take(BATCH as usize) {
-            black_box(code.decode(black_box(&packets), &arrival.kept, arrival.repair));
+            black_box(code.decode(black_box(packets), &arrival.kept, arrival.repair));
         }
         BATCH.into()
     });
-    let name = &subject.name;
-    report.add(setting, name, Metric("recovered", "% of lost"), 100.0 * recovered as f64 / f64::max(lost as f64, 1.0));
-    report.add(setting, name, Metric("encode cpu", "us/block"), encode.nanos / 1e3);
-    report.add(setting, name, Metric("decode cpu", "us/block"), decode.nanos / 1e3);
-    if subject.counted {
-        report.add(setting, name, Metric("encode allocations", "per block"), encode.allocations);
-        report.add(setting, name, Metric("decode allocations", "per block"), decode.allocations);
+    Figures { recovered: 100.0 * recovered as f64 / f64::max(lost as f64, 1.0), encode, decode }
+}
+
+/// Adds what the exclusive or of packets costs, as ULPFEC does it: one repair packet for 48 packets, of which one is lost.
+pub(super) fn add_xor(options: &Options, report: &mut Report) -> Result<(), ConfigError> {
+    const GROUP: usize = 48;
+    /// 576 kB: more than fits the first cache, less than fits the second.
+    const GROUPS: usize = 10;
+    let scenario = format!("xor-{BLOCK_PACKET}");
+    if !options.wants_scenario(&scenario) || !options.wants_subject(ULPFEC) {
+        return Ok(());
+    }
+    let input = format!("{GROUPS} groups of {GROUP} packets of {BLOCK_PACKET} B and 1 repair packet, over and over");
+    let setting = Setting { scenario, input, seeds: 1 };
+    let packets = block(GROUP * GROUPS)?;
+    let mut config = UlpfecEncoderConfig::default();
+    config.protection = Protection::even(GROUP, 1)?;
+    let mut encoder = UlpfecEncoder::new(config)?;
+    let mut repairs = Vec::new();
+    let protect = measure(ROUNDS, || {
+        for _ in 0..20 {
+            repairs.clear();
+            for packet in &packets {
+                encoder.protect(black_box(packet));
+                repairs.extend(encoder.poll_repair());
+            }
+        }
+        20 * packets.len() as u64
+    });
+    let mut recovered = 0;
+    let mut recover = Cost { nanos: f64::INFINITY, allocations: 0.0 };
+    for _ in 0..ROUNDS {
+        let mut meter = Meter::default();
+        for (group, repair) in packets.chunks(GROUP).zip(&repairs).cycle().take(20 * GROUPS) {
+            // Anew, as the same numbers come again; what is measured is the recovery.
+            let mut decoder = UlpfecDecoder::new(UlpfecDecoderConfig::default())?;
+            group[1..].iter().for_each(|packet| decoder.insert_source(packet));
+            let packet = meter.run(|| {
+                let _ = decoder.insert_repair(black_box(repair));
+                decoder.poll_recovered()
+            });
+            recovered += u64::from(packet.as_ref() == group.first());
+        }
+        let cost = meter.per(20 * packets.len() as u64);
+        recover = Cost { nanos: recover.nanos.min(cost.nanos), ..cost };
+    }
+    assert_eq!(recovered, u64::from(ROUNDS) * 20 * GROUPS as u64, "each group's first comes back");
+    for (what, speed, cost) in [("protect cpu", "protect speed", protect), ("recover cpu", "recover speed", recover)] {
+        report.add_targeted(&setting, Metric(what, "ns/packet"), cost.nanos, Target::AtMost(60.0));
+        let speed = Metric(speed, "GB/s");
+        report.add_targeted(&setting, speed, BLOCK_PACKET as f64 / cost.nanos, Target::AtLeast(20.0));
     }
     Ok(())
 }
@@ -137,6 +233,74 @@ impl BlockCode for Ulpfec {
     }
 }
 
+struct Cauchy {
+    encoder: CauchyEncoder,
+    decoder: RlcDecoder,
+    repair: Vec<RtpPacket>,
+}
+
+impl Cauchy {
+    fn new(source: usize, repair: usize) -> Result<Self, ConfigError> {
+        let mut config = CauchyEncoderConfig::default();
+        config.block = Block::new(source, repair)?;
+        let decoder = RlcDecoder::new(RlcDecoderConfig::default())?;
+        Ok(Self { encoder: CauchyEncoder::new(config)?, decoder, repair: Vec::new() })
+    }
+}
+
+impl BlockCode for Cauchy {
+    fn encode(&mut self, source: &[RtpPacket], _: usize) {
+        self.repair.clear();
+        source.iter().for_each(|packet| self.encoder.protect(packet));
+        self.repair.extend(core::iter::from_fn(|| self.encoder.poll_repair()));
+    }
+
+    fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
+        decode(&mut self.decoder, source, kept, &self.repair[..repair_kept])
+    }
+}
+
+struct Rlc {
+    encoder: RlcEncoder,
+    decoder: RlcDecoder,
+    repair: Vec<RtpPacket>,
+}
+
+impl Rlc {
+    fn new(source: usize) -> Result<Self, ConfigError> {
+        let mut config = RlcEncoderConfig::default();
+        config.window = source;
+        let decoder = RlcDecoder::new(RlcDecoderConfig::default())?;
+        Ok(Self { encoder: RlcEncoder::new(config)?, decoder, repair: Vec::new() })
+    }
+}
+
+impl BlockCode for Rlc {
+    fn encode(&mut self, source: &[RtpPacket], repair: usize) {
+        self.repair.clear();
+        if let Some(last) = source.last() {
+            self.encoder.release(last.seq());
+        }
+        source.iter().for_each(|packet| self.encoder.protect(packet));
+        self.repair.extend((0..repair).filter_map(|_| self.encoder.repair()));
+    }
+
+    fn decode(&mut self, source: &[RtpPacket], kept: &[bool], repair_kept: usize) -> usize {
+        decode(&mut self.decoder, source, kept, &self.repair[..repair_kept])
+    }
+}
+
+/// The same numbers come again, so the decoder forgets them.
+fn decode(decoder: &mut RlcDecoder, source: &[RtpPacket], kept: &[bool], repair: &[RtpPacket]) -> usize {
+    decoder.reset();
+    source.iter().zip(kept).filter(|(_, kept)| **kept).for_each(|(packet, _)| decoder.insert_source(packet));
+    for repair in repair {
+        let _ = decoder.insert_repair(repair);
+    }
+    let recovered = core::iter::from_fn(|| decoder.poll_recovered());
+    recovered.filter(|packet| source.contains(packet)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +323,19 @@ mod tests {
             code.encode(&packets, 10);
             assert_eq!(code.decode(&packets, &kept, 10), 1);
             assert_eq!(code.decode(&packets, &kept, 0), 0);
+        }
+    }
+
+    #[test]
+    fn any_ten_of_a_block_bring_all_back() {
+        let packets = block(10).unwrap();
+        let (mut cauchy, mut rlc) = (Cauchy::new(10, 10).unwrap(), Rlc::new(10).unwrap());
+        for seed in 0..50 {
+            let Arrival { kept, repair } = arrival(seed, 10, 10);
+            for code in [&mut cauchy as &mut dyn BlockCode, &mut rlc] {
+                code.encode(&packets, 10);
+                assert_eq!(code.decode(&packets, &kept, repair), repair);
+            }
         }
     }
 }

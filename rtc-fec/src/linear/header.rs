@@ -97,9 +97,12 @@ impl Header {
 impl Covered {
     /// The first so many.
     fn all(span: usize) -> Self {
-        let mut covered = Self::default();
-        (0..span).for_each(|offset| covered.insert(offset));
-        covered
+        let word = |at: usize| match span.saturating_sub(64 * at) {
+            64.. => u64::MAX,
+            // The most significant bits.
+            bits => !(u64::MAX >> bits),
+        };
+        Self(core::array::from_fn(word))
     }
 
     /// The first packet is the most significant bit of the first byte.
@@ -133,13 +136,19 @@ impl Covered {
     }
 
     /// The distances in the set, in order.
-    pub(crate) fn offsets(self) -> impl Iterator<Item = u16> + Clone {
-        self.0.into_iter().zip((0..).step_by(64)).flat_map(|(mut word, start)| {
-            core::iter::from_fn(move || {
-                let zeros = word.leading_zeros();
-                word &= !(1_u64 << 63).checked_shr(zeros)?;
-                Some(start + u16::try_from(zeros).unwrap_or(u16::MAX))
-            })
+    pub(crate) fn offsets(self) -> impl Iterator<Item = u16> {
+        let (mut rest, mut at) = (self.0, 0);
+        core::iter::from_fn(move || {
+            while rest[at] == 0 {
+                at += 1;
+                if at == rest.len() {
+                    at = 0;
+                    return None;
+                }
+            }
+            let zeros = rest[at].leading_zeros();
+            rest[at] ^= (1 << 63) >> zeros;
+            u16::try_from(64 * at + zeros as usize).ok()
         })
     }
 }

@@ -33,6 +33,22 @@ pub(crate) struct Solver {
     max_rows: usize,
 }
 
+/// A row that has no column but its pivot.
+#[derive(Debug)]
+pub(crate) struct Solved<'a> {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) length: [u8; LENGTH_LEN],
+    pub(crate) symbol: &'a [u8],
+}
+
+/// The coefficients of such a row, in the part of this that has the 1 where the pivot is.
+static UNITS: [u8; 2 * MAX_UNKNOWN] = {
+    let mut units = [0; 2 * MAX_UNKNOWN];
+    units[MAX_UNKNOWN - 1] = 1;
+    units
+};
+
 impl Solver {
     pub(crate) fn new(max_rows: usize) -> Self {
         let stride = SYMBOL + SYMBOL_LEN;
@@ -48,10 +64,10 @@ impl Solver {
     }
 
     /// Begins an equation with the coefficients of its unknowns; whether the rows do not say as much already.
-    pub(crate) fn begin(&mut self, coefficients: impl IntoIterator<Item = (usize, u8)>) -> bool {
+    pub(crate) fn begin(&mut self, coefficients: &[(usize, u8)]) -> bool {
         self.scratch[..SYMBOL].fill(0);
         for (column, coefficient) in coefficients {
-            self.scratch[column] = coefficient;
+            self.scratch[*column] = *coefficient;
         }
         self.factors.clear();
         self.factors.extend(self.pivots.iter().map(|pivot| self.scratch[*pivot]));
@@ -107,15 +123,25 @@ impl Solver {
         true
     }
 
-    /// Takes out a row that says what a column is: which, its length and its symbol.
-    pub(crate) fn pop_solved(&mut self) -> Option<(usize, [u8; LENGTH_LEN], &[u8])> {
-        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
-        let columns = |row: &[u8]| row[..MAX_UNKNOWN].iter().filter(|coefficient| **coefficient != 0).count();
-        let solved = rows.into_iter().position(|row| columns(row) == 1)?;
-        let column = self.pivots[solved];
-        self.take(solved);
-        let length = [self.scratch[LENGTH.start], self.scratch[LENGTH.start + 1]];
-        Some((column, length, &self.scratch[SYMBOL..self.used]))
+    /// Finds a row that says what a column is: which row, which column, its length and its symbol.
+    pub(crate) fn solved(&self) -> Option<Solved<'_>> {
+        // From the end, where rows are dropped at no cost.
+        let row = (0..self.pivots.len()).rev().find(|row| {
+            let unit = &UNITS[MAX_UNKNOWN - 1 - self.pivots[*row]..][..MAX_UNKNOWN];
+            self.rows[row * self.stride..][..MAX_UNKNOWN] == *unit
+        })?;
+        let bytes = &self.rows[row * self.stride..][..self.used];
+        let length = [bytes[LENGTH.start], bytes[LENGTH.start + 1]];
+        Some(Solved { row, column: self.pivots[row], length, symbol: &bytes[SYMBOL..] })
+    }
+
+    /// Takes a row out of use.
+    pub(crate) fn drop_row(&mut self, row: usize) {
+        let last = self.pivots.len() - 1;
+        if row < last {
+            self.rows.copy_within(last * self.stride..last * self.stride + self.used, row * self.stride);
+        }
+        self.pivots.swap_remove(row);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -171,10 +197,8 @@ impl Solver {
 
     /// Moves a row out of use, to the scratch row.
     fn take(&mut self, row: usize) {
-        let last = self.len() - 1;
         self.scratch[..self.used].copy_from_slice(&self.rows[row * self.stride..][..self.used]);
-        self.rows.copy_within(last * self.stride..last * self.stride + self.used, row * self.stride);
-        self.pivots.swap_remove(row);
+        self.drop_row(row);
     }
 
     /// The coefficients of a column in the rows in use.

@@ -6,6 +6,8 @@ pub(crate) struct Window {
     /// A power of two of places, so that numbers keep theirs when they wrap.
     places: Box<[Place]>,
     newest: Option<SeqNum>,
+    /// Places from the newest back that may not be empty.
+    reached: usize,
 }
 
 /// What is known of a packet.
@@ -21,13 +23,14 @@ pub(crate) enum Place {
 impl Window {
     /// `len` must be a power of two, 16384 at most.
     pub(crate) fn new(len: usize) -> Self {
-        Self { places: vec![Place::Empty; len].into(), newest: None }
+        Self { places: vec![Place::Empty; len].into(), newest: None, reached: 0 }
     }
 
     /// Reaches up to `seq` if it is newer than all before, and gives away what it then no longer reaches.
     pub(crate) fn advance(&mut self, seq: SeqNum, mut gone: impl FnMut(Place)) {
         let ahead = self.newest.map_or(1, |newest| seq.distance_from(newest));
         let Ok(ahead @ 1..) = usize::try_from(ahead) else { return };
+        self.reached = (self.reached + ahead).min(self.places.len());
         let mut cleared = seq;
         for _ in 0..ahead.min(self.places.len()) {
             gone(core::mem::replace(self.at(cleared), Place::Empty));
@@ -38,13 +41,18 @@ impl Window {
 
     /// Puts what is known of a packet that the window reaches.
     pub(crate) fn put(&mut self, seq: SeqNum, place: Place) {
+        let behind = self.newest.and_then(|newest| usize::try_from(newest.distance_from(seq)).ok());
+        self.reached = self.reached.max((behind.unwrap_or_default() + 1).min(self.places.len()));
         *self.at(seq) = place;
     }
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.places.fill(Place::Empty);
-        self.newest = None;
+        let mut seq = self.newest.take().unwrap_or_default();
+        for _ in 0..core::mem::take(&mut self.reached) {
+            *self.at(seq) = Place::Empty;
+            seq = seq - 1;
+        }
     }
 
     /// Whether the number is neither newer than the newest nor too old.

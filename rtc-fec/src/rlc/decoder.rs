@@ -7,7 +7,7 @@ use rtc_core::{ConfigError, Fault, Malformed, PayloadType, RtpPacket, SeqNum, Ss
 use super::{MAX_WINDOW, coefficients};
 use crate::continuity::{Continuity, Run, same_run};
 use crate::linear::{
-    Code, Header, LENGTH_LEN, MAX_SPAN, MAX_UNKNOWN, Place, Solver, Window, length_product, packet_of,
+    Code, Header, LENGTH_LEN, MAX_SPAN, MAX_UNKNOWN, Place, Solved, Solver, Window, length_product, packet_of,
 };
 use crate::{POOL_LEN, cauchy};
 
@@ -239,11 +239,15 @@ impl RlcDecoder {
     }
 
     /// Makes room for a repair packet that covers these packets, at the cost of the oldest.
-    fn make_room(&mut self, covered: &(impl Iterator<Item = SeqNum> + Clone)) {
+    fn make_room(&mut self, covered: &[(SeqNum, u8)]) {
         let is_new = |this: &Self, seq: SeqNum| this.window.packet(seq).is_none() && this.window.column(seq).is_none();
-        let new = |this: &Self| covered.clone().filter(|seq| is_new(this, *seq)).count();
+        let new = |this: &Self| covered.iter().filter(|(seq, _)| is_new(this, *seq)).count();
+        let fits = |this: &Self| {
+            let unknown = this.unknown();
+            unknown + covered.len() <= MAX_UNKNOWN || unknown + new(this) <= MAX_UNKNOWN
+        };
         let before = self.stats.expired;
-        while self.solver.len() == self.config.max_repairs || self.unknown() + new(self) > MAX_UNKNOWN {
+        while self.solver.len() == self.config.max_repairs || !fits(self) {
             let newest = self.window.newest().unwrap_or_default();
             let known = self.columns.iter().enumerate().filter_map(|(column, seq)| Some((column, (*seq)?)));
             let Some((oldest, _)) = known.max_by_key(|(_, seq)| newest.distance_from(*seq)) else { break };
@@ -267,56 +271,49 @@ impl RlcDecoder {
 
     /// Works in a repair packet all of whose packets the window reaches.
     fn work_in(&mut self, header: &Header, length: [u8; LENGTH_LEN], symbol: &[u8]) {
-        let (base, mut factors) = (header.base, [0; MAX_WINDOW]);
-        let factors = &mut factors[..header.covered.count()];
-        match header.code {
-            Code::Rlc { key, density } => coefficients(key, density, factors),
-            Code::Cauchy { row } => {
-                let offsets = header.covered.offsets();
-                factors.iter_mut().zip(offsets).for_each(|(factor, offset)| *factor = cauchy::coefficient(row, offset));
-            }
-        }
-        let covered = header.covered.offsets().zip(factors.iter().copied()).filter(|(_, factor)| *factor != 0);
-        let covered = covered.map(move |(offset, factor)| (base + offset, factor));
+        let mut covered = [(SeqNum(0), 0); MAX_WINDOW];
+        let covered = covered_by(header, &mut covered);
         let too_long = |packet: &RtpPacket| packet.as_bytes().len() > symbol.len();
-        if covered.clone().any(|(seq, _)| self.window.packet(seq).is_some_and(too_long)) {
+        if covered.iter().any(|(seq, _)| self.window.packet(*seq).is_some_and(too_long)) {
             self.stats.corrupt += 1;
             return;
         }
-        self.make_room(&covered.clone().map(|(seq, _)| seq));
+        self.make_room(covered);
         let (mut unknown, mut count) = ([(0, 0); MAX_WINDOW], 0);
-        for (seq, factor) in covered.clone() {
-            if self.window.packet(seq).is_none()
-                && let Some(column) = self.column(seq)
+        for (seq, factor) in covered.iter() {
+            if self.window.packet(*seq).is_none()
+                && let Some(column) = self.column(*seq)
             {
-                unknown[count] = (column, factor);
+                unknown[count] = (column, *factor);
                 count += 1;
             }
         }
-        if !self.solver.begin(unknown[..count].iter().copied()) {
+        if !self.solver.begin(&unknown[..count]) {
             self.stats.unused += 1;
             return;
         }
         let (mut known, mut count, mut length) = ([(0, &[][..]); MAX_WINDOW], 0, length);
-        for (seq, factor) in covered {
-            let Some(packet) = self.window.packet(seq) else { continue };
-            let product = length_product(factor, packet).unwrap_or_default();
+        for (seq, factor) in covered.iter() {
+            let Some(packet) = self.window.packet(*seq) else { continue };
+            let product = length_product(*factor, packet).unwrap_or_default();
             length.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
-            known[count] = (factor, packet.as_bytes());
+            known[count] = (*factor, packet.as_bytes());
             count += 1;
         }
         self.solver.finish(length, symbol, &known[..count]);
     }
 
-    /// Takes out what the equations say.
+    /// Takes out what the equations say, in the order it was sent.
     fn recover(&mut self) {
-        while let Some((column, length, symbol)) = self.solver.pop_solved() {
-            let Some(seq) = self.columns[column].take() else { continue };
-            let ssrc = self.config.ssrc.or(self.ssrc);
-            let Some(packet) = packet_of(length, symbol, seq, ssrc, &mut self.pool) else {
+        let before = self.stats.recovered;
+        while let Some(Solved { row, column, length, symbol }) = self.solver.solved() {
+            let (seq, ssrc) = (self.columns[column].take().unwrap_or_default(), self.config.ssrc.or(self.ssrc));
+            let packet = packet_of(length, symbol, seq, ssrc, &mut self.pool);
+            self.solver.drop_row(row);
+            let Some(packet) = packet else {
                 self.window.put(seq, Place::Empty);
                 self.stats.corrupt += 1 + self.drop_all();
-                return;
+                break;
             };
             self.stats.recovered += 1;
             self.window.put(seq, Place::Known(packet.clone()));
@@ -325,6 +322,12 @@ impl RlcDecoder {
                 self.stats.unpolled += 1;
             }
             self.ready.push_back(packet);
+        }
+        let new = usize::try_from(self.stats.recovered - before).unwrap_or(usize::MAX);
+        if let (2.., Some(newest)) = (new, self.window.newest()) {
+            let ready = self.ready.make_contiguous();
+            let first = ready.len().saturating_sub(new);
+            ready[first..].sort_unstable_by_key(|packet| packet.seq().distance_from(newest));
         }
     }
 }
@@ -383,6 +386,24 @@ impl FecDecoder for RlcDecoder {
     fn poll_recovered(&mut self) -> Option<RtpPacket> {
         self.ready.pop_front()
     }
+}
+
+/// The packets a repair packet covers and their coefficients, but those that are zero.
+fn covered_by<'a>(header: &Header, covered: &'a mut [(SeqNum, u8); MAX_WINDOW]) -> &'a [(SeqNum, u8)] {
+    let mut factors = [0; MAX_WINDOW];
+    if let Code::Rlc { key, density } = header.code {
+        coefficients(key, density, &mut factors[..header.covered.count()]);
+    }
+    let mut count = 0;
+    for (offset, factor) in header.covered.offsets().zip(factors) {
+        let factor = match header.code {
+            Code::Rlc { .. } => factor,
+            Code::Cauchy { row } => cauchy::coefficient(row, offset),
+        };
+        covered[count] = (header.base + offset, factor);
+        count += usize::from(factor != 0);
+    }
+    &covered[..count]
 }
 
 /// The header of a repair packet, its length field and its symbol.

@@ -49,6 +49,12 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_and_si256(self.0, other.0) })
+    }
+
+    #[inline(always)]
     unsafe fn factor(factor: u8) -> Self::Factor {
         let table = NIBBLES[usize::from(factor)].as_ptr();
         // SAFETY: see above; a table has 32 bytes.

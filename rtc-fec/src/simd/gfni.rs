@@ -2,8 +2,8 @@
 //! another polynomial.)
 
 use core::arch::x86_64::{
-    __m256i, _mm256_gf2p8affine_epi64_epi8, _mm256_loadu_si256, _mm256_set1_epi64x, _mm256_storeu_si256,
-    _mm256_xor_si256,
+    __m256i, _mm256_and_si256, _mm256_gf2p8affine_epi64_epi8, _mm256_loadu_si256, _mm256_set1_epi64x,
+    _mm256_storeu_si256, _mm256_xor_si256,
 };
 
 use super::table::MATRICES;
@@ -47,6 +47,12 @@ impl kernel::Vector for Bytes {
     unsafe fn xor(self, other: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { _mm256_xor_si256(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_and_si256(self.0, other.0) })
     }
 
     #[inline(always)]

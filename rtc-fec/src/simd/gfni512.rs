@@ -1,8 +1,8 @@
 //! As `gfni`, for 64 bytes at once.
 
 use core::arch::x86_64::{
-    __m512i, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512, _mm512_set1_epi64, _mm512_storeu_si512,
-    _mm512_xor_si512,
+    __m512i, _mm512_and_si512, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512, _mm512_set1_epi64,
+    _mm512_storeu_si512, _mm512_xor_si512,
 };
 
 use super::table::MATRICES;
@@ -46,6 +46,12 @@ impl kernel::Vector for Bytes {
     unsafe fn xor(self, other: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { _mm512_xor_si512(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm512_and_si512(self.0, other.0) })
     }
 
     #[inline(always)]

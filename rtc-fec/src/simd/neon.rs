@@ -46,6 +46,12 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
+    unsafe fn and(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { vandq_u8(self.0, other.0) })
+    }
+
+    #[inline(always)]
     unsafe fn factor(factor: u8) -> Self::Factor {
         let table = NIBBLES[usize::from(factor)].as_ptr();
         // SAFETY: see above; a table has 32 bytes.

@@ -99,8 +99,8 @@ proptest! {
                     }
                     let rank = naive.reduced().len();
                     naive.0.push(row);
-                    let unknown = row.iter().copied().enumerate().filter(|(_, coefficient)| *coefficient != 0);
-                    let new = solver.begin(unknown);
+                    let unknown: Vec<_> = row.iter().copied().enumerate().filter(|(_, factor)| *factor != 0).collect();
+                    let new = solver.begin(&unknown);
                     prop_assert_eq!(new, naive.reduced().len() > rank, "new if it adds to the rank");
                     if new {
                         solver.finish(length_sum, &sum, &terms);
@@ -128,12 +128,13 @@ proptest! {
             }
             let expected = naive.solved();
             let mut solved = Vec::new();
-            while let Some((column, found, bytes)) = solver.pop_solved() {
+            while let Some(Solved { row, column, length: found, symbol: bytes }) = solver.solved() {
                 let whole = symbol(column);
                 prop_assert_eq!(found, length(column, 1));
                 prop_assert_eq!(&bytes[..whole.len()], &whole);
                 prop_assert!(bytes[whole.len()..].iter().all(|byte| *byte == 0));
                 solved.push(column);
+                solver.drop_row(row);
             }
             solved.sort_unstable();
             prop_assert_eq!(&solved, &expected);
@@ -156,12 +157,18 @@ fn symbols_longer_than_common_packets() {
     let [short, long] = [vec![7; 100], (0..40_000_u32).map(|at| at.to_le_bytes()[0]).collect::<Vec<_>>()];
     let mut both = long.clone();
     both.iter_mut().zip(&short).for_each(|(sum, byte)| *sum ^= byte);
-    assert!(solver.begin([(3, 2), (100, 3)]));
+    assert!(solver.begin(&[(3, 2), (100, 3)]));
     let twice = short.iter().map(|byte| mul(*byte, 2) ^ mul(*byte, 3)).collect::<Vec<_>>();
     solver.finish([0, 1], &twice, &[]);
-    assert!(solver.begin([(3, 1), (5, 1)]));
+    assert!(solver.begin(&[(3, 1), (5, 1)]));
     solver.finish([3, 4], &both, &[]);
     solver.substitute(5, &long, |_| [1, 1]);
-    let (column, length, bytes) = solver.pop_solved().unwrap();
-    assert_eq!((column, length, &bytes[..100]), (3, [2, 5], &short[..]));
+    let both = [solver.solved().unwrap().row, 0].map(|row| {
+        let Solved { column, length, symbol, .. } = solver.solved().unwrap();
+        let solved = (column, length, symbol[..100].to_vec());
+        solver.drop_row(row);
+        solved
+    });
+    assert_eq!(both[1], (3, [2, 5], short.clone()));
+    assert_eq!((both[0].0, &both[0].2), (100, &short));
 }
