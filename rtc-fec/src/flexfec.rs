@@ -4,6 +4,38 @@
 //! [`FlexfecEncoder`] protects rows, columns or both of a block of packets, or packets picked by a mask;
 //! [`FlexfecDecoder`] takes all of these, and retransmissions in the same format. The two variants are told apart by what was
 //! negotiated, not by their bytes: see [`FlexfecVariant`].
+//!
+//! Twelve packets in three rows and four columns, of which a burst of four is lost:
+//!
+//! ```
+//! use rtc_core::fec::{FecDecoder, FecEncoder};
+//! use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+//! use rtc_fec::flexfec::{
+//!     FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut sender = FlexfecEncoderConfig::default();
+//! (sender.ssrc, sender.protection) = (Ssrc(8), FlexfecProtection::grid(4, 3)?);
+//! let mut encoder = FlexfecEncoder::new(sender)?;
+//! let mut decoder = FlexfecDecoder::new(FlexfecDecoderConfig::default())?;
+//! let mut recovered = Vec::new();
+//! for n in 0..12 {
+//!     let video = RtpPacket::builder(PayloadType::new(96), SeqNum(n), RtpTime(0), Ssrc(7)).build(&[n as u8; 9])?;
+//!     encoder.protect(&video);
+//!     if !(5..9).contains(&n) {
+//!         decoder.insert_source(&video);
+//!     }
+//!     while let Some(repair) = encoder.poll_repair() {
+//!         decoder.insert_repair(&repair)?;
+//!     }
+//!     recovered.extend(core::iter::from_fn(|| decoder.poll_recovered()).map(|video| video.seq().0));
+//! }
+//! recovered.sort_unstable();
+//! assert_eq!(recovered, [5, 6, 7, 8]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod decoder;
 mod encoder;

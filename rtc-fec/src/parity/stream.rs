@@ -32,8 +32,12 @@ impl Stream {
         self.window.newest().map_or(Run::Same, |newest| self.continuity.check(newest, seq))
     }
 
-    /// Whether numbers are near enough to the newest to be believed when a repair packet has them.
+    /// Whether numbers are near enough to the newest to be believed when a repair packet has them: it may be damaged, so it moves
+    /// the window by half at most, from where the packets of media that follow are still reached.
     pub(super) fn is_near(&self, first: SeqNum, last: SeqNum) -> bool {
-        self.window.newest().is_none_or(|newest| same_run(newest, first) && same_run(newest, last))
+        self.window.newest().is_none_or(|newest| {
+            let ahead = usize::try_from(last.distance_from(newest)).unwrap_or_default();
+            same_run(newest, first) && same_run(newest, last) && ahead <= self.window.len() / 2
+        })
     }
 }

@@ -81,6 +81,11 @@ impl Window {
         matches!(self.get(seq), Some(Entry::Whole(_)))
     }
 
+    /// Numbers it reaches over.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
     pub(super) fn newest(&self) -> Option<SeqNum> {
         self.newest
     }

@@ -76,7 +76,7 @@ fn send(packets: &[RtpPacket], variant: FlexfecVariant, protection: FlexfecProte
 
 fn receive(packets: &[RtpPacket], variant: FlexfecVariant, arrived: &[Sent]) -> (Vec<RtpPacket>, FlexfecDecoder) {
     let mut config = FlexfecDecoderConfig::default();
-    (config.variant, config.max_repairs) = (variant, 300);
+    (config.variant, config.max_repairs, config.window) = (variant, 300, 1_024);
     let mut decoder = FlexfecDecoder::new(config).unwrap();
     let mut recovered = Vec::new();
     for sent in arrived {

@@ -401,6 +401,27 @@ fn rfc5109_s8_2_what_is_not_zero_beyond_the_end_was_damaged() {
 }
 
 #[test]
+fn a_damaged_repair_packet_does_not_move_the_window_out_of_reach() {
+    let packets = seqs(65_500, 60);
+    let (mut encoder, mut decoder) = (encoder(2, 1, Pattern::Interleaved), decoder());
+    for (at, packet) in packets.iter().enumerate() {
+        encoder.protect(packet);
+        if at % 2 == 0 {
+            decoder.insert_source(packet);
+        }
+        for repair in repairs(&mut encoder) {
+            let mut damaged = repair.payload().to_vec();
+            // SN base some 900 ahead: of the same run, but beyond the window.
+            damaged[2..4].copy_from_slice(&(packet.seq() + 900).0.to_be_bytes());
+            decoder.insert_repair(&repair_packet(&damaged)).unwrap();
+            decoder.insert_repair(&repair).unwrap();
+        }
+    }
+    assert_eq!(recovered(&mut decoder).len(), 30);
+    assert_eq!((decoder.stats().expired, decoder.stats().old), (30, 0));
+}
+
+#[test]
 fn the_window_and_the_held_repair_packets_are_bounded() {
     let mut config = UlpfecDecoderConfig::default();
     (config.window, config.max_repairs) = (64, 2);
