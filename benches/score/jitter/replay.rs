@@ -1,8 +1,13 @@
 //! A stream over a trace into a player, in virtual time, and what came out.
+//!
+//! Where the audio that is heard comes from is found by its content, as players do not all tell the truth: NetEq's play-out
+//! timestamp runs on while it conceals and then stands still until the media has caught up with it, so that by it a stall costs
+//! no delay. The voice carries dither of a few units of 16 bits, which makes each run of 16 samples unlike any other.
 
 use core::time::Duration;
 
 use rtc_core::testkit::metrics::{mean, percentile};
+use rtc_core::testkit::rng::Rng;
 use rtc_core::time::Instant;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
@@ -13,13 +18,19 @@ const PULL: Duration = Duration::from_millis(10);
 /// Samples of a packet and of a pull.
 const PACKET: usize = 320;
 const OUT: usize = 160;
+/// Most that is added to a sample, or taken from it, to make it unlike others.
+const DITHER: i16 = 8;
+/// Samples that tell a place, and distance of the places that are known.
+const RUN: usize = 16;
+const STRIDE: usize = 4;
 /// Where the timestamps begin: they wrap after a minute.
 const FIRST: u32 = 0_u32.wrapping_sub(60 * 16_000);
 
 /// What is played: packets in order of arrival, and when to pull.
 pub(super) struct Stream {
     arrivals: Vec<(Instant, RtpPacket)>,
-    pub(super) voice: Vec<f32>,
+    voice: Vec<f32>,
+    places: Places,
     /// The first pull.
     phase: Instant,
     end: Instant,
@@ -32,6 +43,8 @@ pub(super) struct Stream {
 pub(super) struct Pull {
     pub(super) at: Instant,
     pub(super) heard: Heard,
+    /// The sample of the voice that was heard first; `None` if that cannot be told.
+    pub(super) place: Option<i64>,
     /// Whether what was heard is like what was said there; `None` where nothing was said or all was made up.
     pub(super) alike: Option<bool>,
 }
@@ -52,7 +65,12 @@ impl Stream {
     /// `voice` repeats; a sender's clock is `skew_ppm` too slow.
     pub(super) fn new(delays: &Delays, voice: &[i16], skew_ppm: f64, phase: Duration) -> Result<Self, ConfigError> {
         let rate = 1.0 + skew_ppm / 1e6;
-        let samples: Vec<i16> = voice.iter().copied().cycle().take(delays.len() * PACKET).collect();
+        let mut dither = Rng::new(8);
+        let mut dithered = |sample: &i16| {
+            let noise = dither.below(2 * u64::from(DITHER.unsigned_abs()) + 1);
+            sample.saturating_add(i16::try_from(noise).unwrap_or(0) - DITHER)
+        };
+        let samples: Vec<i16> = voice.iter().cycle().take(delays.len() * PACKET).map(&mut dithered).collect();
         let mut arrivals = Vec::with_capacity(delays.len());
         for (number, (delay, audio)) in delays.iter().zip(samples.chunks(PACKET)).enumerate() {
             let Some(delay) = delay else { continue };
@@ -68,7 +86,7 @@ impl Stream {
         arrivals.sort_by_key(|(at, _)| *at);
         let last = arrivals.last().map_or(Instant::ZERO, |(at, _)| *at);
         let voice = samples.iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
-        Ok(Self { arrivals, voice, phase: Instant::ZERO + phase, end: last, rate })
+        Ok(Self { arrivals, voice, places: Places::of(samples), phase: Instant::ZERO + phase, end: last, rate })
     }
 
     /// Plays all of it; `pulled` gets what each pull filled.
@@ -90,26 +108,27 @@ impl Stream {
     pub(super) fn run(&self, player: &mut dyn Player, is_compared: bool) -> Vec<Pull> {
         let mut pulls = Vec::new();
         self.play(player, |at, heard, out| {
-            let is_open = is_compared && heard.concealed == 0;
-            let place = heard.position.filter(|_| is_open).map(|position| position.0.wrapping_sub(FIRST));
-            let alike = place.and_then(|place| alike(&self.voice, usize::try_from(place).ok()?, out));
-            pulls.push(Pull { at, heard, alike });
+            let exact = self.places.find(out);
+            let is_open = heard.concealed == 0 && (is_compared || exact.is_none());
+            let told = heard.position.filter(|_| is_open);
+            let told = told.and_then(|position| usize::try_from(position.0.wrapping_sub(FIRST)).ok());
+            let nearby = told.and_then(|told| nearby(&self.voice, told, out));
+            let alike = nearby.map(|found| found.is_some()).filter(|_| is_compared);
+            pulls.push(Pull { at, heard, place: exact.or(nearby.flatten()), alike });
         });
         pulls
     }
 
     /// How long after it could have arrived at best the audio of a pull was heard, in milliseconds.
     pub(super) fn delay(&self, pull: &Pull) -> Option<f64> {
-        let position = pull.heard.position?.0.wrapping_sub(FIRST).cast_signed();
-        let said = f64::from(position) / f64::from(PLAYER_RATE.as_hz()) * self.rate;
+        let said = pull.place? as f64 / f64::from(PLAYER_RATE.as_hz()) * self.rate;
         Some((pull.at.as_secs_f64() - said) * 1e3)
     }
 
     pub(super) fn outcome(&self, pulls: &[Pull]) -> Outcome {
         let begun = pulls.iter().position(|pull| pull.heard.position.is_some()).unwrap_or(pulls.len());
         let pulls = &pulls[begun..];
-        let real = pulls.iter().filter(|pull| pull.heard.concealed < OUT);
-        let mut delays: Vec<f64> = real.filter_map(|pull| self.delay(pull)).collect();
+        let mut delays: Vec<f64> = pulls.iter().filter_map(|pull| self.delay(pull)).collect();
         let concealed: usize = pulls.iter().map(|pull| pull.heard.concealed.min(OUT)).sum();
         let compared: Vec<bool> = pulls.iter().filter_map(|pull| pull.alike).collect();
         let unlike = compared.iter().filter(|alike| !**alike).count();
@@ -122,25 +141,76 @@ impl Stream {
     }
 }
 
-/// Whether `heard` is in `said` within 25 ms of `place`: with a normalized correlation of 0.7 at some shift. `None` where
-/// nothing is said.
-fn alike(said: &[f32], place: usize, heard: &[f32]) -> Option<bool> {
+/// Where each run of samples is.
+struct Places {
+    voice: Vec<i16>,
+    /// Places of runs that begin at a multiple of [`STRIDE`], by a hash of their samples.
+    table: Vec<u32>,
+}
+
+impl Places {
+    fn of(voice: Vec<i16>) -> Self {
+        let mut places = Self { table: vec![u32::MAX; (voice.len() / STRIDE * 2 + 2).next_power_of_two()], voice };
+        for start in (0..places.voice.len().saturating_sub(RUN)).step_by(STRIDE) {
+            let mut slot = places.slot(&places.voice[start..start + RUN]);
+            while places.table[slot] != u32::MAX {
+                slot = (slot + 1) % places.table.len();
+            }
+            places.table[slot] = u32::try_from(start).unwrap_or(u32::MAX);
+        }
+        places
+    }
+
+    fn slot(&self, run: &[i16]) -> usize {
+        // FNV-1a.
+        let hash = run.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, sample| {
+            (hash ^ u64::from(sample.cast_unsigned())).wrapping_mul(0x0100_0000_01b3)
+        });
+        usize::try_from((hash ^ (hash >> 32)) % self.table.len() as u64).unwrap_or(0)
+    }
+
+    /// The place the first run found in `heard` says its first sample comes from.
+    fn find(&self, heard: &[f32]) -> Option<i64> {
+        #[expect(clippy::cast_possible_truncation, reason = "no sample is beyond full scale by as much")]
+        let exact = |sample: &f32| (sample * 32_768.0).round() as i16;
+        let heard: Vec<i16> = heard.iter().map(exact).collect();
+        let found = |run: &[i16]| {
+            let mut slot = self.slot(run);
+            while let Some(start) = self.table.get(slot).filter(|start| **start != u32::MAX) {
+                let start = *start as usize;
+                if self.voice.get(start..start + RUN) == Some(run) {
+                    return Some(start);
+                }
+                slot = (slot + 1) % self.table.len();
+            }
+            None
+        };
+        heard.windows(RUN).enumerate().find_map(|(offset, run)| Some(found(run)? as i64 - offset as i64))
+    }
+}
+
+/// Where `heard` is in `said` within 25 ms of `told`: with a normalized correlation of 0.7, at the shift of the greatest.
+/// `None` where nothing is said.
+fn nearby(said: &[f32], told: usize, heard: &[f32]) -> Option<Option<i64>> {
     const REACH: usize = 400;
     const LIKE: f32 = 0.7;
     /// -50 dBFS of mean power.
     const SPEECH: f32 = 1e-5;
     let power = |samples: &[f32]| samples.iter().map(|sample| sample * sample).sum::<f32>();
-    let around = said.get(place.saturating_sub(REACH)..(place + heard.len() + REACH).min(said.len()))?;
-    let here = said.get(place..place + heard.len())?;
+    let first = told.saturating_sub(REACH);
+    let around = said.get(first..(told + heard.len() + REACH).min(said.len()))?;
+    let here = said.get(told..told + heard.len())?;
     if power(here) < SPEECH * heard.len() as f32 {
         return None;
     }
     let level = power(heard);
-    let mut windows = around.windows(heard.len());
-    Some(windows.any(|window| {
+    let likeness = |window: &[f32]| {
         let product: f32 = window.iter().zip(heard).map(|(a, b)| a * b).sum();
-        product > 0.0 && product * product > LIKE * LIKE * level * power(window)
-    }))
+        product / (level * power(window)).sqrt().max(f32::MIN_POSITIVE)
+    };
+    let windows = around.windows(heard.len()).map(likeness).enumerate();
+    let best = windows.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, likeness)| *likeness > LIKE);
+    Some(best.map(|(shift, _)| (first + shift) as i64))
 }
 
 #[cfg(test)]
