@@ -129,7 +129,8 @@ impl Stream {
         let begun = pulls.iter().position(|pull| pull.heard.position.is_some()).unwrap_or(pulls.len());
         let pulls = &pulls[begun..];
         let mut delays: Vec<f64> = pulls.iter().filter_map(|pull| self.delay(pull)).collect();
-        let concealed: usize = pulls.iter().map(|pull| pull.heard.concealed.min(OUT)).sum();
+        // A player may make up more at once than it plays.
+        let concealed: usize = pulls.iter().map(|pull| pull.heard.concealed).sum();
         let compared: Vec<bool> = pulls.iter().filter_map(|pull| pull.alike).collect();
         let unlike = compared.iter().filter(|alike| !**alike).count();
         Outcome {
