@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use rtc_core::jitter::{Inserted, JitterBuffer, Playout};
@@ -5,7 +6,7 @@ use rtc_core::time::Instant;
 use rtc_core::{ConfigError, Frequency, RtpPacket};
 
 use crate::arrival::Nanos;
-use crate::delay::DelayConfig;
+use crate::delay::{Aim, DelayConfig, DelayPolicy, LeastCost};
 use crate::intake::{Intake, Origin, media_time};
 use crate::stats::JitterStats;
 use crate::store::Head;
@@ -83,10 +84,24 @@ impl AudioJitterBuffer {
     /// # Errors
     /// [`ConfigError`] for settings that contradict each other or are out of range.
     pub fn new(config: JitterConfig) -> Result<Self, ConfigError> {
+        let policy = Box::new(LeastCost::new(config.delay)?);
+        Self::with_policy(config, policy)
+    }
+
+    /// An empty buffer whose delay another policy decides on; of [`JitterConfig::delay`] the limits hold.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for settings that contradict each other or are out of range.
+    pub fn with_policy(config: JitterConfig, policy: Box<dyn DelayPolicy>) -> Result<Self, ConfigError> {
         if !(0.0..=1.0).contains(&config.max_slew) {
             return Err(ConfigError::new("max_slew", "must be between 0 and 1"));
         }
-        Ok(Self { intake: Intake::new(&config)?, clock: config.clock, max_slew: config.max_slew, current: None })
+        Ok(Self {
+            intake: Intake::new(&config, policy)?,
+            clock: config.clock,
+            max_slew: config.max_slew,
+            current: None,
+        })
     }
 
     /// Takes a packet brought back by retransmission or redundancy: late on purpose, so that its lateness counts as jitter
@@ -109,6 +124,12 @@ impl AudioJitterBuffer {
     #[must_use]
     pub fn minimum_delay(&self) -> Duration {
         Duration::from_nanos(self.intake.minimum().unsigned_abs())
+    }
+
+    /// The delay aimed at, and why.
+    #[must_use]
+    pub fn explain(&self) -> Aim {
+        self.intake.aim()
     }
 
     /// Counts of packets.
@@ -198,6 +219,7 @@ impl JitterBuffer for AudioJitterBuffer {
     }
 
     fn poll(&mut self, now: Instant) -> Playout<RtpPacket> {
+        self.intake.tick(now);
         match self.front() {
             Some(front) if front.due <= now && front.missing => self.pass(front),
             Some(front) if front.due <= now => self.release(front).map_or(Playout::Empty, Playout::Ready),

@@ -92,12 +92,16 @@ pub(crate) enum Direction {
     Slower,
 }
 
-/// Below this the delay is near enough to the target to be left alone even where a cut goes unheard.
-const QUIET_BAND: Nanos = 5 * MS;
+/// Below this the delay is near enough to the target to be left alone even where a cut goes unheard: the least cut there is.
+const QUIET_BAND: Nanos = 2_500_000;
 /// Below this it is left alone where a cut might be heard.
-const BAND: Nanos = 15 * MS;
+const BAND: Nanos = 10 * MS;
+/// How far below the target it is left alone: a repeated period costs more than the few packets that come that late.
+const LOW_BAND: Nanos = 5 * MS;
 /// Distance beyond the band at which any cut is better than the delay.
 const URGENT: Nanos = 100 * MS;
+/// The same below the target, where packets are lost meanwhile.
+const LOW_URGENT: Nanos = 30 * MS;
 /// Likeness of the two ends of a cut that is not heard.
 const ALIKE: f32 = 0.9;
 /// Part of the speed limit used where there is no urgency.
@@ -106,13 +110,15 @@ const CALM: f32 = 0.4;
 /// Chooses how to move the delay to its target, `excess` away.
 pub(crate) fn warp(excess: Nanos) -> Option<Warp> {
     let distance = excess.saturating_abs();
-    if distance <= QUIET_BAND {
+    let (direction, nothing, band, urgent) = match excess > 0 {
+        true => (Direction::Faster, QUIET_BAND, BAND, URGENT),
+        false => (Direction::Slower, LOW_BAND, LOW_BAND, LOW_URGENT),
+    };
+    if distance <= nothing {
         return None;
     }
-    let direction = if excess > 0 { Direction::Faster } else { Direction::Slower };
-    let urgency = ((distance - BAND) as f32 / URGENT as f32).clamp(0.0, 1.0);
-    // Too little delay loses packets, so the band reaches less far to this side.
-    let near = direction == Direction::Faster && distance <= BAND;
+    let urgency = ((distance - band) as f32 / urgent as f32).clamp(0.0, 1.0);
+    let near = distance <= band;
     Some(Warp {
         direction,
         likeness: (!near).then_some(ALIKE * (1.0 - urgency)),
@@ -177,14 +183,15 @@ mod tests {
             })
         };
         use Direction::{Faster, Slower};
-        assert_eq!(told(5), None, "near enough");
+        assert_eq!(told(2), None, "near enough");
         assert_eq!(told(-5), None, "near enough");
-        assert_eq!(told(10), Some((Faster, None, 40.0)), "only where it goes unheard");
-        assert_eq!(told(15), Some((Faster, None, 40.0)));
-        assert_eq!(told(16), Some((Faster, Some(89.0), 41.0)), "a good cut will do");
-        assert_eq!(told(65), Some((Faster, Some(45.0), 70.0)));
+        assert_eq!(told(3), Some((Faster, None, 40.0)), "only where it goes unheard");
+        assert_eq!(told(10), Some((Faster, None, 40.0)));
+        assert_eq!(told(11), Some((Faster, Some(89.0), 41.0)), "a good cut will do");
+        assert_eq!(told(60), Some((Faster, Some(45.0), 70.0)));
         assert_eq!(told(1_000), Some((Faster, Some(0.0), 100.0)), "any cut will do");
-        assert_eq!(told(-10), Some((Slower, Some(90.0), 40.0)));
+        assert_eq!(told(-8), Some((Slower, Some(81.0), 46.0)));
+        assert_eq!(told(-20), Some((Slower, Some(45.0), 70.0)), "less delay is more urgent than more");
         assert_eq!(told(-500), Some((Slower, Some(0.0), 100.0)));
     }
 }

@@ -1,25 +1,31 @@
 //! How much delay to aim at, learnt from how late packets were.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use rtc_core::ConfigError;
+use rtc_core::time::Instant;
 
 use crate::arrival::{Nanos, nanos};
 
 mod histogram;
+mod least_cost;
+mod plain;
+mod policy;
+mod stall;
+
+pub use least_cost::LeastCost;
+pub use plain::{FixedDelay, WindowQuantile};
+pub use policy::{Aim, DelayPolicy, ExpectedStall, Lateness, Reason};
 
 use histogram::{BIN, Histogram};
-
-/// Packets' worth of belief in [`DelayConfig::start_delay`]: outvoted by 3 s of packets of 20 ms.
-const PRIOR_WEIGHT: f64 = 2.5;
-/// Longest silence that ages what was learnt: a pause says nothing about the network.
-const MAX_AGING: Duration = Duration::from_secs(1);
 
 /// How the delay target follows the jitter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct DelayConfig {
-    /// Least delay to aim at. Default 10 ms: an audio device rarely asks on the dot.
+    /// Least delay to aim at. Default 5 ms: on average a packet waits as long for the next pull of 10 ms, and a device that asks
+    /// unevenly is given as much more.
     pub min_delay: Duration,
     /// Most delay to aim at, whatever the jitter; 4 s at most. Default 2 s.
     pub max_delay: Duration,
@@ -48,7 +54,7 @@ pub struct DelayConfig {
 impl Default for DelayConfig {
     fn default() -> Self {
         Self {
-            min_delay: Duration::from_millis(10),
+            min_delay: Duration::from_millis(5),
             max_delay: Duration::from_secs(2),
             start_delay: Duration::from_millis(60),
             ms_per_loss_percent: 30.0,
@@ -84,75 +90,78 @@ impl DelayConfig {
     }
 }
 
-/// The delay of least cost under the jitter seen lately.
+/// The delay to play out with: what the policy aims at, within the limits set and those of the path.
 #[derive(Debug)]
 pub(crate) struct DelayTarget {
-    config: DelayConfig,
-    /// Set at run time, beside the configured one.
+    policy: Box<dyn DelayPolicy>,
     min_delay: Nanos,
-    lateness: Histogram,
-    /// Time learnt from, as far as it is remembered.
-    experience: Duration,
-    wanted: Nanos,
+    max_delay: Nanos,
+    /// Set at run time, beside the configured one.
+    least: Nanos,
+    repair_delay: Option<Duration>,
 }
 
 impl DelayTarget {
-    pub(crate) fn new(config: DelayConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: DelayConfig, policy: Box<dyn DelayPolicy>) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut lateness = Histogram::new();
-        // Packets at the upper edge of a bin are in its own bin, so the prior asks for exactly its delay.
-        lateness.add(nanos(config.start_delay).saturating_sub(1), PRIOR_WEIGHT);
-        let mut target = Self { config, min_delay: 0, lateness, experience: Duration::ZERO, wanted: 0 };
-        target.update();
-        Ok(target)
+        let (min_delay, max_delay) = (nanos(config.min_delay), nanos(config.max_delay));
+        Ok(Self { policy, min_delay, max_delay, least: 0, repair_delay: config.repair_delay })
     }
 
-    /// Learns from a packet that was `delay` late, `elapsed` after the one before it.
-    pub(crate) fn observe(&mut self, delay: Nanos, elapsed: Duration) {
-        let elapsed = elapsed.min(MAX_AGING);
-        self.experience = (self.experience + elapsed).min(self.config.memory);
-        let keep = 1.0 - elapsed.as_secs_f64() / self.config.memory.as_secs_f64();
-        self.lateness.forget(keep.max(0.5));
-        self.lateness.add(delay, 1.0);
-        self.update();
+    /// Learns from a packet that was `delay` late at `now`, `elapsed` after the one before it.
+    pub(crate) fn observe(&mut self, now: Instant, delay: Nanos, elapsed: Duration, repaired: bool) {
+        self.policy.on_arrival(Lateness { now, late: duration(delay), elapsed, repaired });
     }
 
     /// The reference lateness is measured against became `rise` slower.
     pub(crate) fn rebase(&mut self, rise: Nanos) {
-        // Smaller rises are clock skew, which says nothing about lateness seen before.
-        if rise >= nanos(BIN) {
-            self.lateness.shift_down(rise);
+        if rise > 0 {
+            self.policy.on_rise(duration(rise));
         }
     }
 
     pub(crate) fn set_min_delay(&mut self, min_delay: Duration) {
-        self.min_delay = nanos(min_delay);
+        self.least = nanos(min_delay);
     }
 
     pub(crate) fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
-        self.config.repair_delay = repair_delay;
-    }
-
-    /// The target while no packet comes with less than `floor` delay.
-    pub(crate) fn target(&self, floor: Nanos) -> Nanos {
-        self.minimum(floor).max(self.min_delay).min(nanos(self.config.max_delay))
-    }
-
-    /// The same, but for what was set at run time.
-    pub(crate) fn minimum(&self, floor: Nanos) -> Nanos {
-        let floor = if floor > 0 { floor.saturating_add(nanos(BIN)) } else { 0 };
-        self.wanted.max(floor).max(nanos(self.config.min_delay)).min(nanos(self.config.max_delay))
+        self.repair_delay = repair_delay;
     }
 
     pub(crate) fn repair_delay(&self) -> Option<Duration> {
-        self.config.repair_delay
+        self.repair_delay
     }
 
-    fn update(&mut self) {
-        let ms_per_late = 100.0 * self.config.ms_per_loss_percent;
-        let quantile = self.config.quantile * self.experience.as_secs_f64() / self.config.memory.as_secs_f64();
-        self.wanted = nanos(self.lateness.cheapest(ms_per_late, quantile, self.config.max_delay));
+    /// The target at `now`, while no packet comes with less than `floor` delay.
+    pub(crate) fn aim(&self, now: Instant, floor: Nanos) -> Aim {
+        self.aim_above(now, floor, self.least)
     }
+
+    /// The same, but for what was set at run time.
+    pub(crate) fn minimum(&self, now: Instant, floor: Nanos) -> Nanos {
+        nanos(self.aim_above(now, floor, 0).delay)
+    }
+
+    fn aim_above(&self, now: Instant, floor: Nanos, least: Nanos) -> Aim {
+        let mut aim = self.policy.aim(now);
+        let mut raise = |to: Nanos, reason| {
+            if duration(to) > aim.delay {
+                (aim.delay, aim.reason) = (duration(to), reason);
+            }
+        };
+        if floor > 0 {
+            raise(floor.saturating_add(nanos(BIN)), Reason::Path);
+        }
+        raise(self.min_delay.max(least), Reason::Minimum);
+        if aim.delay > duration(self.max_delay) {
+            (aim.delay, aim.reason) = (duration(self.max_delay), Reason::Maximum);
+        }
+        aim
+    }
+}
+
+fn duration(time: Nanos) -> Duration {
+    Duration::from_nanos(time.max(0).unsigned_abs())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What both buffers do with a packet that arrives: does it belong, is it new, how late is it.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use rtc_core::jitter::Inserted;
@@ -8,7 +9,7 @@ use rtc_core::{ConfigError, Frequency, RtpPacket};
 
 use crate::arrival::{Arrival, Nanos, nanos};
 use crate::buffer::JitterConfig;
-use crate::delay::DelayTarget;
+use crate::delay::{Aim, DelayPolicy, DelayTarget, Reason};
 use crate::stats::JitterStats;
 use crate::store::{Entry, Head, Place, Store};
 
@@ -34,6 +35,9 @@ pub(crate) struct Intake {
     store: Store,
     arrival: Arrival,
     delay: DelayTarget,
+    /// What the policy said last.
+    aim: Aim,
+    minimum: Nanos,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
     newest_arrival: Instant,
@@ -41,7 +45,7 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    pub(crate) fn new(config: &JitterConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &JitterConfig, policy: Box<dyn DelayPolicy>) -> Result<Self, ConfigError> {
         if config.capacity < 2 {
             return Err(ConfigError::new("capacity", "must be 2 packets at least"));
         }
@@ -60,7 +64,9 @@ impl Intake {
             base_window: config.delay.base_window,
             max_delay: nanos(config.delay.max_delay),
             store: Store::new(config.capacity),
-            delay: DelayTarget::new(config.delay)?,
+            delay: DelayTarget::new(config.delay, policy)?,
+            aim: Aim::new(config.delay.start_delay, Reason::Start),
+            minimum: nanos(config.delay.start_delay),
             arrival: Arrival::new(config.delay.base_window),
             stream: None,
             candidate: None,
@@ -70,6 +76,18 @@ impl Intake {
     }
 
     pub(crate) fn insert(&mut self, now: Instant, packet: RtpPacket, origin: Origin) -> Inserted {
+        let inserted = self.sort_in(now, packet, origin);
+        self.tick(now);
+        inserted
+    }
+
+    /// Asks the policy: time went on, or there is news.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let floor = self.arrival.recent();
+        (self.aim, self.minimum) = (self.delay.aim(now, floor), self.delay.minimum(now, floor));
+    }
+
+    fn sort_in(&mut self, now: Instant, packet: RtpPacket, origin: Origin) -> Inserted {
         self.stats.packets_received += 1;
         if origin == Origin::Repair {
             self.stats.packets_repaired += 1;
@@ -114,7 +132,7 @@ impl Intake {
         let delay = self.arrival.delay(now, media);
         // A repair is worth waiting for only within the limit set; it never tells how fast the path is.
         if self.delay.repair_delay().is_some_and(|limit| delay <= nanos(limit)) {
-            self.delay.observe(delay, Duration::ZERO);
+            self.delay.observe(now, delay, Duration::ZERO, true);
         }
     }
 
@@ -151,12 +169,17 @@ impl Intake {
 
     /// The delay to play out with.
     pub(crate) fn target(&self) -> Nanos {
-        self.delay.target(self.arrival.recent())
+        nanos(self.aim.delay)
+    }
+
+    /// The same, and why.
+    pub(crate) fn aim(&self) -> Aim {
+        self.aim
     }
 
     /// The delay the network needs.
     pub(crate) fn minimum(&self) -> Nanos {
-        self.delay.minimum(self.arrival.recent())
+        self.minimum
     }
 
     /// Counts streams: changes when a new one replaces the old.
@@ -208,7 +231,7 @@ impl Intake {
         self.candidate = None;
         let observed = self.arrival.observe(now, media);
         self.delay.rebase(observed.rise);
-        self.delay.observe(observed.delay, now - self.newest_arrival);
+        self.delay.observe(now, observed.delay, now - self.newest_arrival, false);
         self.newest_arrival = self.newest_arrival.max(now);
         if self.arrival.recent() > self.max_delay {
             // No target reaches this far, so it is not jitter: the sender's clock stood still, or the path changed.

@@ -16,7 +16,9 @@ mod sync;
 mod video;
 
 pub use buffer::{AudioJitterBuffer, JitterConfig};
-pub use delay::DelayConfig;
+pub use delay::{
+    Aim, DelayConfig, DelayPolicy, ExpectedStall, FixedDelay, Lateness, LeastCost, Reason, WindowQuantile,
+};
 pub use playout::{AudioPlayout, PlayoutConfig, Pulled, PulledKind};
 pub use stats::{JitterStats, PlayoutStats};
 pub use sync::{MediaKind, NtpMapping, Played, ReportOutcome, SyncConfig, SyncGroup};

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use rtc_core::audio::{AudioBuffer, AudioMut};
@@ -9,6 +10,7 @@ use rtc_core::{ConfigError, Frequency, RtpPacket, RtpTime};
 use crate::arrival::{Nanos, nanos};
 use crate::buffer::JitterConfig;
 use crate::decide::Mode;
+use crate::delay::{Aim, DelayPolicy, LeastCost};
 use crate::intake::{self, Intake};
 use crate::stats::PlayoutStats;
 use crate::stretch::{Level, Stretch};
@@ -151,6 +153,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     /// [`ConfigError`] for settings that contradict each other or are out of range, or a decoder of a format other than 1 or
     /// 2 channels at 8 to 48 kHz.
     pub fn new(config: PlayoutConfig, decoder: D) -> Result<Self, ConfigError> {
+        let policy = Box::new(LeastCost::new(config.jitter.delay)?);
+        Self::with_policy(config, decoder, policy)
+    }
+
+    /// Plays what `decoder` decodes with the delay `policy` decides on; of [`JitterConfig::delay`] the limits hold.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_policy(config: PlayoutConfig, decoder: D, policy: Box<dyn DelayPolicy>) -> Result<Self, ConfigError> {
         config.check()?;
         let format = decoder.format();
         if !(8_000..=48_000).contains(&format.rate.as_hz()) {
@@ -165,7 +176,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             decoder,
             format,
             clock: config.jitter.clock,
-            intake: Intake::new(&config.jitter)?,
+            intake: Intake::new(&config.jitter, policy)?,
             generation: 0,
             held: Held::new(format, history, pending)?,
             merge: AudioBuffer::new(format.channels, samples(MERGE), format.rate)?,
@@ -247,6 +258,12 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         duration(self.intake.minimum())
     }
 
+    /// The delay aimed at, and why it is what it is.
+    #[must_use]
+    pub fn explain(&self) -> Aim {
+        self.intake.aim()
+    }
+
     /// The delay over the fastest recent packet that the audio of the last pull was played with.
     #[must_use]
     pub fn current_delay(&self) -> Duration {
@@ -268,6 +285,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     /// Plays one piece.
     fn play(&mut self, now: Instant, out: AudioMut<'_>, pulled: &mut Pulled) {
         let len = out.samples();
+        self.intake.tick(now);
         if self.started {
             self.current_delay = self.delay_at(now, self.heard_next());
         }

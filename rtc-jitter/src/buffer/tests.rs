@@ -92,10 +92,10 @@ fn an_underrun_delays_what_follows_until_it_is_worked_off() {
         }
     }
     let delays: Vec<u64> = times.iter().zip(0..).map(|(time, n)| time - n * PTIME).collect();
-    assert_eq!((delays[199], delays[200]), (10, 200), "released on arrival");
+    assert_eq!((delays[199], delays[200]), (5, 200), "released on arrival");
     let steps: Vec<u64> = times[200..].windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(steps.iter().all(|step| (15..=20).contains(step)), "a quarter faster at most: {steps:?}");
-    assert_eq!(delays[399], 10, "back at the target");
+    assert_eq!(delays[399], 5, "back at the target");
 }
 
 #[test]

@@ -60,9 +60,10 @@ impl Histogram {
 
     /// The delay up to `max` of least delay in milliseconds + `ms_per_late` × part of packets later than it, or the delay by
     /// which `quantile` of them are there if that is more.
-    pub(super) fn cheapest(&self, ms_per_late: f64, quantile: f64, max: Duration) -> Duration {
+    pub(super) fn cheapest(&self, ms_per_late: f64, quantile: f64, max: Duration) -> Cheapest {
         let mut in_time = 0.0;
-        let (mut best, mut least_cost) = (Duration::ZERO, ms_per_late);
+        let mut best = Cheapest { delay: Duration::ZERO, late: 1.0, guarded: false };
+        let mut least_cost = ms_per_late;
         let mut guarded = quantile <= 0.0;
         let mut edge = Duration::ZERO;
         for weight in &self.weights[..BINS - 1] {
@@ -71,7 +72,8 @@ impl Histogram {
             let late = (self.total - in_time).max(0.0) / self.total;
             let cost = edge.as_secs_f64() * 1e3 + ms_per_late * late;
             if !guarded || cost < least_cost {
-                (best, least_cost) = (edge, cost);
+                best = Cheapest { delay: edge, late, guarded: !guarded && cost > least_cost };
+                least_cost = cost;
             }
             guarded |= in_time >= quantile * self.total;
             // No later bin can cost less than its own delay.
@@ -79,8 +81,19 @@ impl Histogram {
                 break;
             }
         }
-        best.min(max)
+        best.delay = best.delay.min(max);
+        best
     }
+}
+
+/// The delay of least cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cheapest {
+    pub(super) delay: Duration,
+    /// Part of the packets later than that.
+    pub(super) late: f64,
+    /// Whether less delay would cost less, but be too little for the quantile.
+    pub(super) guarded: bool,
 }
 
 #[cfg(test)]
@@ -118,7 +131,7 @@ mod tests {
             let allowed = |delay: i64| late_by(delay) <= 1.0 - quantile + 1e-9;
             let longest = i64::try_from(max.as_millis()).unwrap();
             let best = (0..=longest).step_by(5).filter(|delay| allowed(*delay)).map(cost).fold(f64::INFINITY, f64::min);
-            let found = histogram.cheapest(ms_per_late, quantile, max);
+            let found = histogram.cheapest(ms_per_late, quantile, max).delay;
             let delay = i64::try_from(found.as_millis()).unwrap();
             prop_assert!(found <= max);
             if found < max {
@@ -134,7 +147,7 @@ mod tests {
         histogram.add(2 * MS, 1.0);
         histogram.add(102 * MS, 3.0);
         histogram.shift_down(98 * MS);
-        assert_eq!(histogram.cheapest(1e6, 0.0, Histogram::RANGE), BIN * 2);
+        assert_eq!(histogram.cheapest(1e6, 0.0, Histogram::RANGE).delay, BIN * 2);
         assert_eq!(histogram.weights.iter().sum::<f64>(), histogram.total);
     }
 }

@@ -1,13 +1,14 @@
 use rtc_core::{PayloadType, RtpTime, SeqNum, Ssrc};
 
 use super::*;
+use crate::delay::{FixedDelay, LeastCost};
 
 const MS: Nanos = 1_000_000;
 
 fn intake(change: impl Fn(&mut JitterConfig)) -> Intake {
     let mut config = JitterConfig::default();
     change(&mut config);
-    Intake::new(&config).unwrap()
+    Intake::new(&config, Box::new(LeastCost::new(config.delay).unwrap())).unwrap()
 }
 
 /// Packet `n` of 20 ms of a stream whose numbers wrap soon.
@@ -121,8 +122,8 @@ fn target_with_repairs(repair_delay: Option<u64>) -> Nanos {
 
 #[test]
 fn repairs_raise_the_target_only_as_far_as_told() {
-    assert_eq!(target_with_repairs(None), 10);
-    assert_eq!(target_with_repairs(Some(80)), 10, "too late to be worth waiting for");
+    assert_eq!(target_with_repairs(None), 5);
+    assert_eq!(target_with_repairs(Some(80)), 5, "too late to be worth waiting for");
     assert_eq!(target_with_repairs(Some(150)), 105);
 }
 
@@ -147,7 +148,7 @@ fn impossible_settings_are_named() {
     let broken = |change: fn(&mut JitterConfig)| {
         let mut config = JitterConfig::default();
         change(&mut config);
-        Intake::new(&config).map(|_| ()).map_err(|error| error.setting())
+        Intake::new(&config, Box::new(FixedDelay(Duration::ZERO))).map(|_| ()).map_err(|error| error.setting())
     };
     assert_eq!(broken(|config| config.capacity = 1), Err("capacity"));
     assert_eq!(broken(|config| config.capacity = 20_000), Err("capacity"));

@@ -24,9 +24,10 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             match source(self.mode, self.front(now), self.intake.target(), self.conceal_limit) {
                 Source::Packet => self.decode(now),
                 Source::Repair if self.decode_copy() => {}
-                Source::Repair => match made_up(self.mode, self.conceal_limit) {
-                    Source::Silence => self.rest(self.piece_of_gap(lacking)),
-                    _ => self.conceal(self.piece_of_gap(lacking)),
+                Source::Repair => match (self.samples_too_early(now), made_up(self.mode, self.conceal_limit)) {
+                    (0, _) => self.decode(now),
+                    (early, Source::Silence) => self.rest(self.piece_of_gap(lacking).min(early)),
+                    (early, _) => self.conceal(self.piece_of_gap(lacking).min(self.in_steps(early))),
                 },
                 Source::Concealment => self.conceal(self.in_steps(lacking)),
                 Source::Silence => self.rest(lacking),
@@ -69,6 +70,14 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             _ => Lead::Continues,
         };
         Front::Packet { lead, gap: self.time(begins - self.position), delay }
+    }
+
+    /// Samples to be made up until the packet at the front, if it came next, would have as much delay as is aimed at: the rest of
+    /// a gap is left out, which is less to conceal and takes delay back.
+    fn samples_too_early(&self, now: Instant) -> usize {
+        let Front::Packet { delay, .. } = self.front(now) else { return usize::MAX };
+        let early = duration(self.intake.target().saturating_sub(delay));
+        usize::try_from(self.format.rate.ticks_in(early)).unwrap_or(usize::MAX)
     }
 
     /// Samples between the end of what is held and the packet at the front; zero if there is none.

@@ -10,8 +10,9 @@ use crate::arrival::Nanos;
 use crate::decide::{Direction, Mode, Warp, warp};
 use crate::stretch::Cut;
 
-/// How long play-out keeps a delay that a packet just needed, though it is above the target.
-const HOLD: Nanos = 500_000_000;
+/// How long play-out keeps a delay that a packet just needed, though it is above the target: two packets of 60 ms. Longer costs
+/// delay after each stall, and what comes next is hardly ever as late.
+const HOLD: Nanos = 100_000_000;
 
 /// Devices often ask for several pulls at once, then for none: what counts is the least slack within this or twice this.
 const BURST: Nanos = 60_000_000;
@@ -85,7 +86,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         }
         let (slack, target) = (self.slack(now, len, self.held.pending()), self.intake.target());
         let uneven = self.pace.unevenness(now, slack);
-        // A stall seldom comes alone: what it cost is not given back at once.
+        // What a packet needed is not given back before the next one is here.
         let goal = target.max(self.intake.arrival().peak(now, HOLD)).saturating_add(uneven);
         let target = target.saturating_add(uneven);
         let heard = self.delay_at(now, self.heard_next());

@@ -1,5 +1,6 @@
 //! When a picture is to be decoded and shown.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use rtc_core::ConfigError;
@@ -7,7 +8,7 @@ use rtc_core::time::Instant;
 
 use super::VideoConfig;
 use crate::arrival::{Arrival, Nanos, nanos};
-use crate::delay::DelayTarget;
+use crate::delay::{DelayTarget, LeastCost};
 
 /// Decodings remembered.
 const DECODINGS: usize = 64;
@@ -36,7 +37,7 @@ impl Timing {
     pub(super) fn new(config: &VideoConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             arrival: Arrival::new(config.delay.base_window),
-            delay: DelayTarget::new(config.delay)?,
+            delay: DelayTarget::new(config.delay, Box::new(LeastCost::new(config.delay)?))?,
             base_window: config.delay.base_window,
             max_delay: nanos(config.delay.max_delay),
             max_slew: config.max_slew,
@@ -67,7 +68,7 @@ impl Timing {
 
     /// Learns from a frame of media time `media` that was whole at `now`: how late its last packet was.
     pub(super) fn observe_frame(&mut self, now: Instant, media: Nanos) {
-        self.delay.observe(self.arrival.delay(now, media).max(0), now - self.newest_arrival);
+        self.delay.observe(now, self.arrival.delay(now, media).max(0), now - self.newest_arrival, false);
         self.newest_arrival = self.newest_arrival.max(now);
     }
 
@@ -75,7 +76,7 @@ impl Timing {
     pub(super) fn observe_repair(&mut self, now: Instant, media: Nanos) {
         let delay = self.arrival.delay(now, media);
         if self.delay.repair_delay().is_some_and(|limit| delay <= nanos(limit)) {
-            self.delay.observe(delay, Duration::ZERO);
+            self.delay.observe(now, delay, Duration::ZERO, true);
         }
     }
 
@@ -93,7 +94,7 @@ impl Timing {
 
     /// The delay, from the fastest recent picture to the screen, the network and the decoder need.
     pub(super) fn minimum(&self) -> Nanos {
-        self.delay.target(self.arrival.recent()).saturating_add(self.ahead()).min(self.max_delay)
+        self.delay.minimum(self.newest_arrival, self.arrival.recent()).saturating_add(self.ahead()).min(self.max_delay)
     }
 
     /// The delay to aim at.

@@ -1,0 +1,98 @@
+use core::time::Duration;
+
+use rtc_core::ConfigError;
+use rtc_core::time::Instant;
+
+use super::histogram::{BIN, Histogram};
+use super::policy::{Aim, DelayPolicy, ExpectedStall, Lateness, Reason};
+use super::stall::{Forecast, Stalls, pays, raised};
+use super::{DelayConfig, duration};
+use crate::arrival::{Nanos, nanos};
+
+/// Packets' worth of belief in [`DelayConfig::start_delay`]: outvoted by 3 s of packets of 20 ms.
+const PRIOR_WEIGHT: f64 = 2.5;
+/// Longest silence that ages what was learnt: a pause says nothing about the network.
+const MAX_AGING: Duration = Duration::from_secs(1);
+/// How fast play-out is expected to gain delay, in parts of the time: a little less than the default limit of slowing down.
+const RAISE: f64 = 0.15;
+
+/// The delay of least cost under the jitter seen lately, raised for stalls that come at regular intervals. The default policy.
+#[derive(Debug)]
+pub struct LeastCost {
+    config: DelayConfig,
+    lateness: Histogram,
+    stalls: Stalls,
+    /// Time learnt from, as far as it is remembered.
+    experience: Duration,
+    wanted: Aim,
+}
+
+impl LeastCost {
+    /// # Errors
+    /// [`ConfigError`] for settings that contradict each other or are out of range.
+    pub fn new(config: DelayConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut lateness = Histogram::new();
+        // Packets at the upper edge of a bin are in its own bin, so the prior asks for exactly its delay.
+        lateness.add(nanos(config.start_delay).saturating_sub(1), PRIOR_WEIGHT);
+        let wanted = Aim::new(config.start_delay, Reason::Start);
+        let stalls = Stalls::default();
+        let mut policy = Self { config, lateness, stalls, experience: Duration::ZERO, wanted };
+        policy.update();
+        Ok(policy)
+    }
+
+    fn update(&mut self) {
+        let ms_per_late = 100.0 * self.config.ms_per_loss_percent;
+        let quantile = self.config.quantile * self.experience.as_secs_f64() / self.config.memory.as_secs_f64();
+        let best = self.lateness.cheapest(ms_per_late, quantile, self.config.max_delay);
+        let reason = match () {
+            () if self.experience.is_zero() => Reason::Start,
+            () if best.guarded => Reason::Quantile,
+            () => Reason::LeastCost,
+        };
+        self.wanted = Aim { late: best.late, ..Aim::new(best.delay, reason) };
+    }
+}
+
+impl DelayPolicy for LeastCost {
+    fn on_arrival(&mut self, packet: Lateness) {
+        let late = nanos(packet.late);
+        let foreseen = !packet.repaired && self.forecast(packet.now).is_some();
+        let held = !packet.repaired && self.stalls.observe(packet.now, late);
+        let elapsed = packet.elapsed.min(MAX_AGING);
+        self.experience = (self.experience + elapsed).min(self.config.memory);
+        let keep = 1.0 - elapsed.as_secs_f64() / self.config.memory.as_secs_f64();
+        self.lateness.forget(keep.max(0.5));
+        // What was prepared for asks for no delay at other times.
+        self.lateness.add(if held && foreseen { 0 } else { late }, 1.0);
+        self.update();
+    }
+
+    fn on_rise(&mut self, rise: Duration) {
+        // Smaller rises are clock skew, which says nothing about lateness seen before.
+        if rise >= BIN {
+            self.lateness.shift_down(nanos(rise));
+        }
+    }
+
+    fn aim(&self, now: Instant) -> Aim {
+        let Some((stall, raised)) = self.forecast(now) else { return self.wanted };
+        let (at, length) = (stall.at, duration(stall.length));
+        let stall = Some(ExpectedStall { at, length });
+        match duration(raised) {
+            delay if delay > self.wanted.delay => Aim { delay, reason: Reason::Stall, stall, ..self.wanted },
+            _ => Aim { stall, ..self.wanted },
+        }
+    }
+}
+
+impl LeastCost {
+    /// The next stall worth preparing for, and the delay it asks for now.
+    fn forecast(&self, now: Instant) -> Option<(Forecast, Nanos)> {
+        let ms_per_late = 100.0 * self.config.ms_per_loss_percent;
+        let base = nanos(self.wanted.delay);
+        let stall = self.stalls.forecast(now).filter(|stall| pays(stall, base, ms_per_late, RAISE))?;
+        Some((stall, raised(&stall, now, base, RAISE)))
+    }
+}
