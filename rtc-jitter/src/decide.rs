@@ -97,7 +97,7 @@ const QUIET_BAND: Nanos = 2_500_000;
 /// Below this it is left alone where a cut might be heard.
 const BAND: Nanos = 10 * MS;
 /// How far below the target it is left alone: a repeated period costs more than the few packets that come that late.
-const LOW_BAND: Nanos = 5 * MS;
+const LOW_BAND: Nanos = 2_500_000;
 /// Distance beyond the band at which any cut is better than the delay.
 const URGENT: Nanos = 100 * MS;
 /// The same below the target, where packets are lost meanwhile.
@@ -184,14 +184,14 @@ mod tests {
         };
         use Direction::{Faster, Slower};
         assert_eq!(told(2), None, "near enough");
-        assert_eq!(told(-5), None, "near enough");
+        assert_eq!(told(-2), None, "near enough");
         assert_eq!(told(3), Some((Faster, None, 40.0)), "only where it goes unheard");
         assert_eq!(told(10), Some((Faster, None, 40.0)));
         assert_eq!(told(11), Some((Faster, Some(89.0), 41.0)), "a good cut will do");
         assert_eq!(told(60), Some((Faster, Some(45.0), 70.0)));
         assert_eq!(told(1_000), Some((Faster, Some(0.0), 100.0)), "any cut will do");
-        assert_eq!(told(-8), Some((Slower, Some(81.0), 46.0)));
-        assert_eq!(told(-20), Some((Slower, Some(45.0), 70.0)), "less delay is more urgent than more");
+        assert_eq!(told(-8), Some((Slower, Some(73.0), 51.0)));
+        assert_eq!(told(-20), Some((Slower, Some(38.0), 75.0)), "less delay is more urgent than more");
         assert_eq!(told(-500), Some((Slower, Some(0.0), 100.0)));
     }
 }

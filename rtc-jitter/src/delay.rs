@@ -149,7 +149,8 @@ impl DelayTarget {
                 (aim.delay, aim.reason) = (duration(to), reason);
             }
         };
-        if floor > 0 {
+        // Less than this is rounding, and skew.
+        if floor > nanos(BIN) / 5 {
             raise(floor.saturating_add(nanos(BIN)), Reason::Path);
         }
         raise(self.min_delay.max(least), Reason::Minimum);
