@@ -1,5 +1,6 @@
 //! Stalls that come at regular intervals, as those of a Wi-Fi station that scans for others.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use rtc_core::time::Instant;
@@ -7,12 +8,12 @@ use rtc_core::time::Instant;
 use crate::arrival::Nanos;
 
 const MS: Nanos = 1_000_000;
-/// Lateness that makes a stall, if nothing came meanwhile: three packets of 20 ms.
-const LEAST: Nanos = 60 * MS;
+/// Lateness that makes a stall, if nothing came meanwhile: three packets of 20 ms, and no more than can be bridged.
+const STALLS: RangeInclusive<Nanos> = 60 * MS..=4_000 * MS;
 /// Stalls that begin within this are one.
 const APART: Nanos = 400 * MS;
 /// Periods looked for: what is more frequent is jitter, what is rarer is not learnt in a call.
-const PERIODS: core::ops::RangeInclusive<Nanos> = 500 * MS..=30_000 * MS;
+const PERIODS: RangeInclusive<Nanos> = 500 * MS..=30_000 * MS;
 /// How much intervals may differ: a stall is seen when a packet is held, up to a packet time after it began.
 const TOLERANCE: Nanos = 40 * MS;
 /// Stalls that may stay away before the regularity is forgotten.
@@ -56,13 +57,13 @@ impl Stalls {
             if (-APART..last.length.max(APART)).contains(&since) {
                 // The first packet that is held is the latest; those behind it come with it.
                 let held = since < last.length;
-                if since.abs() < APART && late > last.length && silence * 2 >= late {
+                if since.abs() < APART && late > last.length && STALLS.contains(&late) && silence >= late / 2 {
                     (last.onset, last.length) = (expected.min(last.onset), late);
                 }
                 return held;
             }
         }
-        if late < LEAST || silence * 2 < late {
+        if !STALLS.contains(&late) || silence < late / 2 {
             return false;
         }
         self.known.rotate_right(1);
@@ -92,7 +93,7 @@ impl Stalls {
         }
         let period = last.onset.nanos_since(oldest.onset) / periods;
         let alike = last.length < 2 * before.length && before.length < 2 * last.length;
-        let missed = (now.nanos_since(last.onset) - spread - length).max(0) / period.max(1);
+        let missed = now.nanos_since(last.onset).saturating_sub(spread + length).max(0) / period.max(1);
         if !alike || missed > MISSES {
             return None;
         }
