@@ -5,7 +5,7 @@ CARGO ?= cargo
 # are not among them: they need system packages.
 ALL := --workspace --exclude rtc-benches --all-features
 # What `score` measures.
-MECHANISMS := bwe jitter fec transport
+MECHANISMS := bwe jitter fec audio3a mixer transport
 
 .PHONY: demo test setup lint features docs bench bench-smoke peers peers-test score clean
 

@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     subjects.retain(|subject| options.wants_subject(&subject.name));
     let scenarios: Vec<Scenario> =
         scenarios().into_iter().filter(|scenario| options.wants_scenario(&scenario.name)).collect();
-    let voices = recorded::voices();
+    let voices = crate::recorded::voices();
     bar.set_length(scenarios.len() as u64 * options.seeds);
     let mut beside = Vec::new();
     for scenario in scenarios {

@@ -8,13 +8,16 @@ use std::{fs, io};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+mod audio3a;
 mod bwe;
 mod cost;
 mod fec;
 mod interop;
 mod jitter;
 mod memory;
+mod mixer;
 mod peers;
+mod recorded;
 mod report;
 mod subject;
 mod transport;
@@ -68,7 +71,7 @@ enum Mechanism {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(run) = arguments.mechanism.runner() else {
-        eprintln!("score {}: arrives with its issue", arguments.mechanism.name());
+        eprintln!("score {}: arrives with its crate", arguments.mechanism.name());
         return ExitCode::from(2);
     };
     let bar = ProgressBar::no_length().with_style(style());
@@ -107,11 +110,13 @@ type Runner = fn(&Options, &ProgressBar) -> Report;
 impl Mechanism {
     fn runner(self) -> Option<Runner> {
         match self {
+            Self::Audio3a => Some(audio3a::run),
             Self::Bwe => Some(bwe::run),
             Self::Fec => Some(fec::run),
             Self::Jitter => Some(jitter::run),
+            Self::Mixer => Some(mixer::run),
             Self::Transport => Some(transport::run),
-            Self::Audio3a | Self::Mixer | Self::Svc => None,
+            Self::Svc => None,
         }
     }
 

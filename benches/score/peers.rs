@@ -3,7 +3,10 @@
 
 use crate::interop::Crossing;
 use crate::memory::Heap;
-use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
+use crate::subject::{
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
+    MakeRepair, MakeResample, Subject,
+};
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
 mod rust;
@@ -41,6 +44,53 @@ pub(crate) fn crossings() -> [(&'static str, Crossings); 2] {
 /// The heap of peers that have one of their own, and count it.
 pub(crate) fn heap() -> Heap {
     system::heap()
+}
+
+/// Echo cancellers.
+pub(crate) fn cancellers() -> Vec<Subject<MakeCanceller>> {
+    joined(rust::cancellers(), system::cancellers())
+}
+
+/// Noise suppressors.
+pub(crate) fn suppressors() -> Vec<Subject<MakeProcessor>> {
+    joined(rust::suppressors(), system::suppressors())
+}
+
+/// Gain controls.
+pub(crate) fn gain_controls() -> Vec<Subject<MakeProcessor>> {
+    joined(rust::gain_controls(), system::gain_controls())
+}
+
+/// Audio mixers.
+pub(crate) fn mixers() -> Vec<Subject<MakeMix>> {
+    joined(rust::mixers(), system::mixers())
+}
+
+/// Resamplers.
+pub(crate) fn resamplers() -> Vec<Subject<MakeResample>> {
+    joined(rust::resamplers(), system::resamplers())
+}
+
+/// Loudness meters.
+pub(crate) fn meters() -> Vec<Subject<MakeMeter>> {
+    rust::meters()
+}
+
+/// What an element of a pipeline costs by itself in so many seconds of media from so many inputs, in seconds of CPU time; with
+/// its name and version, or why it cannot be had.
+pub(crate) fn element_cost(element: Element, inputs: usize, seconds: u32) -> Result<(String, f64), String> {
+    system::element_cost(element, inputs, seconds)
+}
+
+/// A mixing element of GStreamer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Element {
+    /// Of mono audio at 48 kHz in buffers of 10 ms.
+    AudioMixer,
+    /// Of I420 pictures of 640x360 to one of 1920x1080, 30 a second, as they are, side by side.
+    Compositor,
+    /// The same, each scaled to 480x270.
+    ScalingCompositor,
 }
 
 /// Packet types.

@@ -97,6 +97,11 @@ impl Report {
         self.versions.insert(format!("{subject}, {why}"), "not available".into());
     }
 
+    /// Takes note that ours is still to come, and with what.
+    pub(crate) fn await_ours(&mut self, package: &str) {
+        self.versions.insert("ours".into(), format!("not available: arrives with {package}"));
+    }
+
     /// Adds a figure.
     pub(crate) fn add(&mut self, setting: &Setting, subject: &str, metric: Metric, value: f64) {
         self.push(setting, subject, metric, value, None);

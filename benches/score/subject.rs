@@ -3,6 +3,7 @@
 //! A [`Subject`] is a name, a version and a way to make one; or the reason why it cannot be had here, which is printed
 //! instead of figures. Subjects are made anew for each scenario and seed.
 
+use rtc_core::audio::{AudioProcessor, EchoCanceller};
 use rtc_core::bwe::BandwidthEstimator;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
@@ -124,3 +125,42 @@ pub(crate) trait PacketCode {
 
 /// Makes a packet code.
 pub(crate) type MakePacketCode = Box<dyn Fn() -> Box<dyn PacketCode>>;
+
+/// Makes an echo canceller for mono frames of 10 ms at this rate; `None` if it has none for that rate.
+pub(crate) type MakeCanceller = Box<dyn Fn(Frequency) -> Option<Box<dyn EchoCanceller>>>;
+
+/// Makes a noise suppressor or gain control for mono frames of 10 ms at this rate; `None` if it has none for that rate.
+pub(crate) type MakeProcessor = Box<dyn Fn(Frequency) -> Option<Box<dyn AudioProcessor>>>;
+
+/// The sample rate of what is mixed.
+pub(crate) const MIX_RATE: Frequency = Frequency::KHZ_48;
+
+/// Mixes mono tracks it was made with.
+pub(crate) trait Mix {
+    /// The next 10 ms.
+    fn mix(&mut self, out: &mut [f32]);
+}
+
+/// Makes a mix of tracks at [`MIX_RATE`].
+pub(crate) type MakeMix = Box<dyn Fn(&[Vec<f32>]) -> Box<dyn Mix>>;
+
+/// Changes the sample rate of a mono signal.
+pub(crate) trait Resample {
+    /// Takes 10 ms, and writes what there is now at the start of `out`; returns how much.
+    fn process(&mut self, input: &[f32], out: &mut [f32]) -> usize;
+}
+
+/// Makes a resampler from one rate to another.
+pub(crate) type MakeResample = Box<dyn Fn(Frequency, Frequency) -> Box<dyn Resample>>;
+
+/// Measures loudness as EBU R 128 and ITU-R BS.1770 say.
+pub(crate) trait Meter {
+    /// Takes stereo at [`MIX_RATE`].
+    fn add(&mut self, left: &[f32], right: &[f32]);
+
+    /// Integrated loudness in LUFS, and the true peak in dBTP.
+    fn read(&self) -> (f64, f64);
+}
+
+/// Makes a loudness meter.
+pub(crate) type MakeMeter = Box<dyn Fn() -> Box<dyn Meter>>;

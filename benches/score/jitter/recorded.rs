@@ -1,38 +1,17 @@
-//! Recorded networks and voices, read where they are and never needed.
+//! Recorded networks, read where they are and never needed.
 
 use core::time::Duration;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rtc_core::testkit::trace::DelayTrace;
 
 use super::scenarios::{Delays, PTIME, relative};
-use crate::subject::PLAYER_RATE;
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name)
-}
+use crate::recorded::{files, name_of};
 
 /// Names and delays of all traces there are, by name.
 pub(super) fn traces() -> Vec<(String, Delays)> {
     files("traces").into_iter().filter_map(|path| Some((name_of(&path)?, read_trace(&path)?))).collect()
-}
-
-/// Recordings of speech at the player's rate, by name.
-pub(super) fn voices() -> Vec<Vec<i16>> {
-    let names = files("speech").into_iter().filter(|path| !name_of(path).is_some_and(|name| name.starts_with("music")));
-    names.filter_map(|path| read_voice(&path)).collect()
-}
-
-fn files(name: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder(name)).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
-}
-
-fn name_of(path: &Path) -> Option<String> {
-    Some(path.file_name()?.to_str()?.split('.').next()?.to_owned())
 }
 
 fn read_trace(path: &Path) -> Option<Delays> {
@@ -42,13 +21,6 @@ fn read_trace(path: &Path) -> Option<Delays> {
     }
     let trace = DelayTrace::parse(core::str::from_utf8(&bytes).ok()?).ok()?;
     Some(relative(trace.delays().to_vec()))
-}
-
-fn read_voice(path: &Path) -> Option<Vec<i16>> {
-    let mut reader = hound::WavReader::open(path).ok()?;
-    let spec = reader.spec();
-    let fits = spec.sample_rate == PLAYER_RATE.as_hz() && spec.channels == 1 && spec.bits_per_sample == 16;
-    if fits { reader.samples::<i16>().collect::<Result<_, _>>().ok() } else { None }
 }
 
 /// An rtpdump file: a line of text, 16 bytes of header, then packets, each after its length with and without these eight

@@ -1,9 +1,12 @@
 //! What feature `peers-rust` would bring.
 
-use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
+use crate::subject::{
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
+    MakeRepair, MakeResample, Subject,
+};
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
-    absent(["rtc-interceptor Gcc"])
+    absent(["rtc-interceptor Gcc", "str0m"])
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
@@ -20,6 +23,30 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     absent(["rtp", "rtc-rtp"])
+}
+
+pub(super) fn cancellers() -> Vec<Subject<MakeCanceller>> {
+    absent(["sonora AEC3"])
+}
+
+pub(super) fn suppressors() -> Vec<Subject<MakeProcessor>> {
+    absent(["sonora NS", "nnnoiseless"])
+}
+
+pub(super) fn gain_controls() -> Vec<Subject<MakeProcessor>> {
+    absent(["sonora AGC2"])
+}
+
+pub(super) fn mixers() -> Vec<Subject<MakeMix>> {
+    absent(["oddio", "rodio"])
+}
+
+pub(super) fn resamplers() -> Vec<Subject<MakeResample>> {
+    absent(["rubato Fft", "rubato sinc"])
+}
+
+pub(super) fn meters() -> Vec<Subject<MakeMeter>> {
+    absent(["ebur128"])
 }
 
 pub(super) fn crossings() -> super::Crossings {

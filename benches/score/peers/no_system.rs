@@ -1,7 +1,12 @@
 //! What feature `peers-system` would bring.
 
 use crate::memory::Heap;
-use crate::subject::{MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, Subject};
+use crate::peers::Element;
+use crate::subject::{
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMix, MakePlayer, MakeProcessor, MakeRepair, MakeResample, Subject,
+};
+
+const ABSENT: &str = "built without feature peers-system";
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
     absent(["libwebrtc goog_cc"])
@@ -19,8 +24,32 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     absent(["libwebrtc ULPFEC"])
 }
 
+pub(super) fn cancellers() -> Vec<Subject<MakeCanceller>> {
+    absent(["libwebrtc AEC3", "speexdsp AEC", "speexdsp AEC and preprocessor"])
+}
+
+pub(super) fn suppressors() -> Vec<Subject<MakeProcessor>> {
+    absent(["libwebrtc NS", "speexdsp denoise"])
+}
+
+pub(super) fn gain_controls() -> Vec<Subject<MakeProcessor>> {
+    absent(["libwebrtc AGC2", "speexdsp AGC"])
+}
+
+pub(super) fn mixers() -> Vec<Subject<MakeMix>> {
+    absent(["libwebrtc AudioMixer"])
+}
+
+pub(super) fn resamplers() -> Vec<Subject<MakeResample>> {
+    absent(["speexdsp resampler"])
+}
+
+pub(super) fn element_cost(_: Element, _: usize, _: u32) -> Result<(String, f64), String> {
+    Err(ABSENT.into())
+}
+
 pub(super) fn crossings() -> super::Crossings {
-    Err("built without feature peers-system".into())
+    Err(ABSENT.into())
 }
 
 pub(super) fn heap() -> Heap {
@@ -28,5 +57,5 @@ pub(super) fn heap() -> Heap {
 }
 
 fn absent<M, const N: usize>(names: [&str; N]) -> Vec<Subject<M>> {
-    names.map(|name| Subject::absent(name, "built without feature peers-system")).into()
+    names.map(|name| Subject::absent(name, ABSENT)).into()
 }

@@ -1,13 +1,20 @@
 //! Peers from the crate registry.
 
-use crate::subject::{MakeBlockCode, MakeEstimator, MakePacketCode, MakePlayer, MakeRepair, Subject};
+use crate::subject::{
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
+    MakeRepair, MakeResample, Subject,
+};
 
+mod audio;
 mod block;
 mod interceptor;
+mod mix;
 mod packet;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
-    vec![interceptor::estimator()]
+    let private =
+        "its estimator is private: only a whole Rtc of it can be run, with ICE and DTLS between it and the packets";
+    vec![interceptor::estimator(), Subject::absent("str0m 0.25", private)]
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
@@ -32,6 +39,30 @@ pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     packet::codes()
+}
+
+pub(super) fn cancellers() -> Vec<Subject<MakeCanceller>> {
+    vec![audio::canceller()]
+}
+
+pub(super) fn suppressors() -> Vec<Subject<MakeProcessor>> {
+    audio::suppressors()
+}
+
+pub(super) fn gain_controls() -> Vec<Subject<MakeProcessor>> {
+    vec![audio::gain_control()]
+}
+
+pub(super) fn mixers() -> Vec<Subject<MakeMix>> {
+    mix::mixers()
+}
+
+pub(super) fn resamplers() -> Vec<Subject<MakeResample>> {
+    mix::resamplers()
+}
+
+pub(super) fn meters() -> Vec<Subject<MakeMeter>> {
+    vec![mix::meter()]
 }
 
 pub(super) fn crossings() -> super::Crossings {

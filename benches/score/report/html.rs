@@ -48,10 +48,10 @@ const STYLE: &str = "\
 .a{--c:#2563eb}.b{--c:#dc2626}.c{--c:#059669}.d{--c:#9333ea}.e{--c:#d97706}.f{--c:#0891b2}.g{--c:#be185d}
 body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem}
 figure{margin:2rem 0}h3{margin:0}figcaption{opacity:.75}
-svg{width:100%;height:auto}svg text{font-size:11px;fill:currentColor}
+svg{width:100%;height:auto;overflow:visible}svg text{font-size:11px;fill:currentColor}
 .grid{stroke:var(--line)}.mark{stroke:currentColor;stroke-dasharray:4 3}text.mark{stroke:none}
 .line{fill:none;stroke-width:1.5;stroke:var(--c)}.area{opacity:.25;fill:var(--c)}.dot{fill:var(--c)}
-.key{margin-right:1rem}.key::before{content:'\\25A0 ';color:var(--c)}
+.key{margin-right:1rem;display:inline-block}.key::before{content:'\\25A0 ';color:var(--c)}
 table{border-collapse:collapse;font-size:13px}td,th{padding:.15rem .5rem;border-bottom:1px solid var(--line);text-align:left}
 .n{text-align:right}tr.missed td:last-child{color:#dc2626}tr.met td:last-child{color:#059669}
 ";

@@ -1,8 +1,12 @@
-//! The part of `speex/speex_jitter.h` in use, behind an owner that can be used safely.
+//! The parts of libspeexdsp in use, behind owners that can be used safely; here that of `speex/speex_jitter.h`.
 #![expect(unsafe_code, reason = "calls C")]
 
 use core::ffi::{c_char, c_int};
 use core::ptr::{NonNull, null_mut};
+
+mod audio;
+
+pub(crate) use audio::{Processing, Resampler};
 
 pub(crate) const OK: c_int = 0;
 pub(crate) const INSERTION: c_int = 2;

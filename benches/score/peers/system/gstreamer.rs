@@ -18,7 +18,7 @@ use crate::interop::{Crossed, Crossing};
 
 /// Feeds packets to an element and gives back what comes out; see there for payload types and SSRCs.
 const SCRIPT: &str = include_str!("../../../../peers/gstreamer/rtp.py");
-const PYTHON: &str = "/usr/bin/python3";
+pub(super) const PYTHON: &str = "/usr/bin/python3";
 
 const VIDEO: PayloadType = PayloadType::new(96);
 const RTX: PayloadType = PayloadType::new(97);
