@@ -266,7 +266,7 @@ fn video() -> Vec<RtpPacket> {
         let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(65_000) + at, time, MEDIA_SSRC);
         let packet = packet.marker(at % 5 == 4).csrcs(&[Ssrc(7), Ssrc(8)][..usize::from(at % 3)]);
         let extensions: [(u8, &[u8]); 1] = [(3, &[1, 2])];
-        packet.extensions(if at % 2 == 0 { &extensions } else { &[] }).build(payload)
+        packet.extensions(if at.is_multiple_of(2) { &extensions } else { &[] }).build(payload)
     };
     (0..1_200).filter_map(|at| packet(at).ok()).collect()
 }

@@ -98,7 +98,7 @@ impl<R: Resampler<f32>> Resample for Rubato<R> {
         let mut done = 0;
         while self.waiting.len() >= self.resampler.input_frames_next() {
             let (frames, room) = (self.waiting.len(), out.len() - done);
-            let from = SequentialSlice::new(&*self.waiting, 1, frames);
+            let from = SequentialSlice::new(&self.waiting[..], 1, frames);
             let to = SequentialSlice::new_mut(&mut out[done..], 1, room);
             let (Ok(from), Ok(mut to)) = (from, to) else { break };
             let Ok((read, written)) = self.resampler.process_into_buffer(&from, &mut to, None) else { break };
