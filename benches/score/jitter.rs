@@ -22,6 +22,8 @@ mod oracle;
 mod recorded;
 mod replay;
 mod scenarios;
+mod sync;
+mod video;
 
 use curves::Page;
 use oracle::{Curve, Point, fixed_delay_for};
@@ -77,6 +79,11 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         let setting = Setting { scenario: "all".into(), input, seeds: options.seeds };
         let logarithms: Vec<f64> = beside.into_iter().map(f64::ln).collect();
         report.add_targeted(&setting, BESIDE, mean(&logarithms).exp(), Target::AtMost(80.0));
+    }
+    for score in [sync::score, video::score] {
+        if let Err(error) = score(options, bar, &mut report) {
+            bar.suspend(|| eprintln!("{error}"));
+        }
     }
     report
 }

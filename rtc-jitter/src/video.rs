@@ -52,8 +52,9 @@ pub struct TimedFrame {
 /// A picture comes out once, after all the pictures it needs. What cannot be decoded is passed over, as soon as something newer
 /// can be and its time has come. [`Playout::Missing`] never comes: there is nothing a decoder could do about it.
 ///
-/// Frames are put together in memory that is used again when the frames before are dropped; a frame of one packet shares the
-/// packet's memory.
+/// Frames are put together in memory that is used again when the frames before are dropped: nothing is allocated in the long run
+/// while no more than 32 frames of up to 64 KB are held, here and by the decoder. A frame of one packet shares the packet's memory,
+/// where the codec has it as it is.
 #[derive(Debug)]
 pub struct VideoJitterBuffer {
     config: VideoConfig,

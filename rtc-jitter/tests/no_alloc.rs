@@ -15,8 +15,11 @@ use rtc_core::testkit::naive::{Coding, PcmDecoder, PcmEncoder};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::testkit::signal::{Speech, Talker, TalkerConfig};
 use rtc_core::time::Instant;
-use rtc_core::{Frequency, RtpPacket, Ssrc};
-use rtc_jitter::{AudioJitterBuffer, AudioPlayout, JitterConfig, PlayoutConfig, PulledKind};
+use rtc_core::{Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_jitter::{
+    AudioJitterBuffer, AudioPlayout, JitterConfig, PlayoutConfig, PulledKind, VideoCodec, VideoConfig,
+    VideoJitterBuffer,
+};
 
 struct Counting;
 
@@ -129,4 +132,56 @@ fn buffering_packets_allocates_nothing() {
     });
     assert_eq!(allocated, 0);
     assert!(played > 2_700, "{played}");
+}
+
+/// Half a minute of VP8 in packets of 1000 bytes, up to 80 ms late and so out of order, with a key frame each second.
+fn video_arrivals() -> Vec<(Instant, RtpPacket)> {
+    let mut rng = Rng::new(2);
+    let mut arrivals = Vec::new();
+    let mut seq = SeqNum(65_000);
+    for picture in 0..900_u32 {
+        let key = picture % 30 == 0;
+        let packets = if key { 8 } else { 3 };
+        for piece in 0..packets {
+            let mut payload = [0x5a; 1_000];
+            payload[..2].copy_from_slice(&[if piece == 0 { 0x10 } else { 0x00 }, u8::from(!key)]);
+            let packet = RtpPacket::builder(PayloadType::new(96), seq, RtpTime(picture * 3_000), Ssrc(3))
+                .marker(piece + 1 == packets)
+                .build(&payload)
+                .unwrap();
+            seq = seq.next();
+            let late = Duration::from_micros(rng.below(80_000));
+            arrivals.push((Instant::from_millis(u64::from(picture) * 33) + late, packet));
+        }
+    }
+    arrivals.sort_by_key(|(arrival, _)| *arrival);
+    arrivals
+}
+
+/// Frames are put together in memory that is used again once they are gone: after warm-up nothing is allocated while the decoder
+/// holds a few at most.
+#[test]
+fn video_allocates_nothing_after_warm_up() {
+    let mut buffer = VideoJitterBuffer::new(VideoConfig::new(VideoCodec::Vp8)).unwrap();
+    let mut arrivals = video_arrivals().into_iter().peekable();
+    let (mut pictures, mut packets) = (0, 0);
+    let mut play = |from: u64, to: u64| {
+        for tick in from..to {
+            let now = Instant::from_millis(tick);
+            while let Some((arrival, packet)) = arrivals.next_if(|(arrival, _)| *arrival <= now) {
+                buffer.insert(arrival, packet);
+                packets += 1;
+            }
+            while let Playout::Ready(_) = buffer.poll(now) {
+                pictures += 1;
+            }
+        }
+        (pictures, packets)
+    };
+    let (before, _) = play(0, 10_000);
+    let mut after = (0, 0);
+    let allocated = allocations(|| after = play(10_000, 30_000));
+    let (pictures, packets) = (after.0 - before, after.1);
+    assert!(pictures > 500 && packets > 2_000, "{pictures} {packets}");
+    assert_eq!(allocated, 0, "for {pictures} pictures");
 }

@@ -12,6 +12,10 @@ use super::VideoCodec;
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// A temporal delimiter OBU of no length: each temporal unit begins with one (AV1 specification §7.5).
 pub(super) const TEMPORAL_DELIMITER: [u8; 2] = [0x12, 0x00];
+/// Frames that may be held elsewhere, in the queue or by a decoder, before more memory is taken.
+const POOLS: usize = 32;
+/// Largest frame that memory is kept for beforehand: 64 KB are a key frame of 15 Mb/s at 30 a second.
+const MAX_POOL: usize = 1 << 16;
 /// Bit of an OBU header: a length follows.
 const HAS_SIZE: u8 = 0x02;
 
@@ -19,15 +23,19 @@ const HAS_SIZE: u8 = 0x02;
 #[derive(Debug)]
 pub(super) struct Depacketizer {
     codec: VideoCodec,
-    /// Frames are cut from it; it is used again once they are gone.
+    /// What the next frame is written to.
     pool: BytesMut,
-    /// An OBU or NAL unit in pieces.
+    /// Memory of earlier frames, used again once those are gone.
+    used: [BytesMut; POOLS],
+    /// The most room a frame needed.
+    largest: usize,
+    /// An OBU in pieces.
     unit: Vec<u8>,
 }
 
 impl Depacketizer {
     pub(super) fn new(codec: VideoCodec) -> Self {
-        Self { codec, pool: BytesMut::new(), unit: Vec::new() }
+        Self { codec, pool: BytesMut::new(), used: Default::default(), largest: 0, unit: Vec::new() }
     }
 
     /// The frame these packets hold, in order.
@@ -38,9 +46,8 @@ impl Depacketizer {
             return Ok(media);
         }
         let len = packets.iter().map(|packet| packet.payload().len()).sum::<usize>();
-        self.pool.clear();
         // Lengths and start codes that the packets leave away take little more.
-        self.pool.reserve(len + len / 4 + 64);
+        self.make_room(len + len / 4 + 64);
         self.unit.clear();
         match self.codec {
             VideoCodec::Av1 => self.av1(packets)?,
@@ -61,13 +68,28 @@ impl Depacketizer {
         if let (Some(only), None, false) = (all.next(), all.next(), self.codec == VideoCodec::Av1) {
             return only;
         }
-        self.pool.clear();
-        self.pool.reserve(layers.clone().map(|layer| layer.len()).sum::<usize>() + TEMPORAL_DELIMITER.len());
+        self.make_room(layers.clone().map(|layer| layer.len()).sum::<usize>() + TEMPORAL_DELIMITER.len());
         if self.codec == VideoCodec::Av1 {
             self.pool.put_slice(&TEMPORAL_DELIMITER);
         }
         layers.for_each(|layer| self.pool.put_slice(&layer));
         self.pool.split().freeze()
+    }
+
+    /// Makes room for a frame: where an earlier one was and is gone, else where none was.
+    fn make_room(&mut self, len: usize) {
+        self.pool.clear();
+        if self.pool.try_reclaim(len) {
+            return;
+        }
+        let free = self.used.iter_mut().position(|used| used.try_reclaim(len));
+        self.used.rotate_right(1);
+        // What was last is first now: the next place to look, and the one to give up.
+        let place = free.map_or(0, |free| (free + 1) % POOLS);
+        core::mem::swap(&mut self.pool, &mut self.used[place]);
+        // Of one size, so that each can hold any frame.
+        self.largest = self.largest.max(len.min(MAX_POOL));
+        self.pool.reserve(len.max(self.largest));
     }
 
     /// The packet's media where that is a piece of the frame as it is, sharing the packet's memory.
