@@ -29,6 +29,24 @@ pub(crate) struct Arrival {
     slices: [Option<Range>; SLICES],
     newest: i64,
     base: Nanos,
+    clock: MediaClock,
+}
+
+/// The sender's clock in time of the receiver's: what drifts is not late.
+#[derive(Debug, Clone, Copy, Default)]
+struct MediaClock {
+    media: Nanos,
+    local: Nanos,
+    skew: f64,
+}
+
+impl MediaClock {
+    fn local(&self, media: Nanos) -> Nanos {
+        let since = media.saturating_sub(self.media);
+        #[expect(clippy::cast_possible_truncation, reason = "a thousandth of a time")]
+        let drift = (since as f64 * self.skew) as Nanos;
+        self.local.saturating_add(since).saturating_add(drift)
+    }
 }
 
 /// Offsets of the packets of one slice.
@@ -50,14 +68,14 @@ pub(crate) struct Observed {
 impl Arrival {
     pub(crate) fn new(window: Duration) -> Self {
         let slice = (nanos(window) / SLICES as i64).max(1);
-        Self { slice, epoch: None, slices: [None; SLICES], newest: 0, base: 0 }
+        Self { slice, epoch: None, slices: [None; SLICES], newest: 0, base: 0, clock: MediaClock::default() }
     }
 
     /// Takes note of a packet with media time `media` that arrived at `now`.
     pub(crate) fn observe(&mut self, now: Instant, media: Nanos) -> Observed {
         let epoch = *self.epoch.get_or_insert(now);
         self.advance(now.nanos_since(epoch) / self.slice);
-        let offset = offset(now, epoch, media);
+        let offset = self.offset(now, epoch, media);
         let known = self.slices.iter().any(Option::is_some);
         let slice = self.slices[slot_of(self.newest)].get_or_insert(Range { least: offset, most: offset });
         (slice.least, slice.most) = (offset.min(slice.least), offset.max(slice.most));
@@ -81,13 +99,13 @@ impl Arrival {
 
     /// The delay media of time `media` has if it is heard at `at`; 0 before any packet.
     pub(crate) fn delay(&self, at: Instant, media: Nanos) -> Nanos {
-        self.epoch.map_or(0, |epoch| offset(at, epoch, media).saturating_sub(self.base))
+        self.epoch.map_or(0, |epoch| self.offset(at, epoch, media).saturating_sub(self.base))
     }
 
     /// The moment at which media of time `media` has this delay.
     pub(crate) fn moment(&self, media: Nanos, delay: Nanos) -> Instant {
         let epoch = self.epoch.unwrap_or_default();
-        let since = media.saturating_add(self.base).saturating_add(delay);
+        let since = self.clock.local(media).saturating_add(self.base).saturating_add(delay);
         let distance = Duration::from_nanos(since.unsigned_abs());
         if since < 0 { epoch - distance } else { epoch + distance }
     }
@@ -108,6 +126,15 @@ impl Arrival {
         most.map_or(0, |most| most.saturating_sub(self.base))
     }
 
+    /// From media time `media` on, a second of the sender takes `skew` longer.
+    pub(crate) fn set_skew(&mut self, media: Nanos, skew: f64) {
+        self.clock = MediaClock { media, local: self.clock.local(media), skew };
+    }
+
+    fn offset(&self, at: Instant, epoch: Instant, media: Nanos) -> Nanos {
+        at.nanos_since(epoch).saturating_sub(self.clock.local(media))
+    }
+
     fn least(&self, slices: usize) -> Option<Nanos> {
         self.last(slices).map(|slice| slice.least).min()
     }
@@ -123,10 +150,6 @@ impl Arrival {
         }
         self.newest = self.newest.max(slice);
     }
-}
-
-fn offset(at: Instant, epoch: Instant, media: Nanos) -> Nanos {
-    at.nanos_since(epoch).saturating_sub(media)
 }
 
 fn slot_of(slice: i64) -> usize {

@@ -10,6 +10,7 @@ use rtc_core::{ConfigError, Frequency, RtpPacket};
 use crate::arrival::{Arrival, Nanos, nanos};
 use crate::buffer::JitterConfig;
 use crate::delay::{Aim, DelayPolicy, DelayTarget, Reason};
+use crate::skew::Skew;
 use crate::stats::JitterStats;
 use crate::store::{Entry, Head, Place, Store};
 
@@ -34,6 +35,8 @@ pub(crate) struct Intake {
     max_delay: Nanos,
     store: Store,
     arrival: Arrival,
+    skew: Skew,
+    known_skew: f64,
     delay: DelayTarget,
     /// What the policy said last.
     aim: Aim,
@@ -68,6 +71,8 @@ impl Intake {
             aim: Aim::new(config.delay.start_delay, Reason::Start),
             minimum: nanos(config.delay.start_delay),
             arrival: Arrival::new(config.delay.base_window),
+            skew: Skew::default(),
+            known_skew: 0.0,
             stream: None,
             candidate: None,
             newest_arrival: Instant::ZERO,
@@ -182,6 +187,11 @@ impl Intake {
         self.minimum
     }
 
+    /// How much longer a second of the sender takes, in parts of it.
+    pub(crate) fn skew(&self) -> f64 {
+        self.known_skew
+    }
+
     /// Counts streams: changes when a new one replaces the old.
     pub(crate) fn generation(&self) -> u64 {
         self.stats.restarts
@@ -219,6 +229,8 @@ impl Intake {
         }
         self.stats.packets_flushed += self.store.clear();
         self.arrival = Arrival::new(self.base_window);
+        self.arrival.set_skew(0, self.known_skew);
+        self.skew.restart();
         self.stream = Some(Stream::starting_with(packet));
         true
     }
@@ -229,6 +241,10 @@ impl Intake {
             return;
         }
         self.candidate = None;
+        if let Some(skew) = self.skew.observe(now, media) {
+            self.arrival.set_skew(media, skew);
+            self.known_skew = skew;
+        }
         let observed = self.arrival.observe(now, media);
         self.delay.rebase(observed.rise);
         self.delay.observe(now, observed.delay, now - self.newest_arrival, false);

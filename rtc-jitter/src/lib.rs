@@ -9,6 +9,8 @@ mod decide;
 mod delay;
 mod intake;
 mod playout;
+mod resample;
+mod skew;
 mod stats;
 mod store;
 mod stretch;

@@ -12,6 +12,7 @@ use crate::buffer::JitterConfig;
 use crate::decide::Mode;
 use crate::delay::{Aim, DelayPolicy, LeastCost};
 use crate::intake::{self, Intake};
+use crate::resample::{self, Resampler};
 use crate::stats::PlayoutStats;
 use crate::stretch::{Level, Stretch};
 
@@ -120,6 +121,8 @@ pub struct AudioPlayout<D> {
     held: Held,
     merge: AudioBuffer,
     copy: AudioBuffer,
+    resampler: Resampler,
+    resampled: AudioBuffer,
     stretch: Stretch,
     level: Level,
     pace: Pace,
@@ -171,7 +174,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let stretch = Stretch::new(format.rate);
         let history = stretch.most();
         // Pieces are completed before they are played, and a packet more than a cut needs may be decoded ahead.
-        let pending = samples(MAX_PACKET) * 2 + samples(MAX_PIECE) + stretch.most() * 2 + stretch.overlap();
+        let pending =
+            samples(MAX_PACKET) * 2 + samples(MAX_PIECE) + stretch.most() * 2 + stretch.overlap() + resample::MARGIN;
         Ok(Self {
             decoder,
             format,
@@ -181,6 +185,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             held: Held::new(format, history, pending)?,
             merge: AudioBuffer::new(format.channels, samples(MERGE), format.rate)?,
             copy: AudioBuffer::new(format.channels, samples(MAX_PACKET), format.rate)?,
+            resampler: Resampler::new(format.rate),
+            resampled: AudioBuffer::new(format.channels, samples(MAX_PIECE), format.rate)?,
             pace: Pace::new(config.max_speed_up, config.max_slow_down),
             stretch,
             level: Level::default(),
@@ -215,20 +221,21 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     /// Fills `out` with what is to be heard from `now` on: 10 ms, or as much as the device asks for.
     ///
     /// A device that asks for several pulls at once, then for none, is well served; a `now` that stutters costs delay, so rather
-    /// take the time of the interrupt than the time the program got to it. `out` has the decoder's rate; one of another rate gets silence and takes nothing from the buffer. If the channels
-    /// differ, mono feeds both, or both are averaged.
+    /// take the time of the interrupt than the time the program got to it. `out` may have any rate from 8 to 192 kHz; the first
+    /// pull of another rate than the one before allocates. If the channels differ, mono feeds both, or both are averaged.
     pub fn pull(&mut self, now: Instant, mut out: AudioMut<'_>) -> Pulled {
         self.begin_stream();
         let mut pulled = Pulled { kind: PulledKind::Silence, timestamp: self.timestamp(), concealed: 0 };
-        if out.rate() != self.format.rate {
+        if !(8_000..=192_000).contains(&out.rate().as_hz()) {
             out.silence();
             return pulled;
         }
-        let piece = usize::try_from(self.format.rate.ticks_in(MAX_PIECE)).unwrap_or(usize::MAX);
+        self.set_output(out.rate());
+        let most = self.resampled.as_ref().samples();
         let mut filled = 0;
         while filled < out.samples() {
-            let at = now + self.format.rate.duration_of(filled as u64);
-            let len = piece.min(out.samples() - filled);
+            let at = now + out.rate().duration_of(filled as u64);
+            let len = most.min(out.samples() - filled);
             self.play(at, out.slice_mut(filled, len), &mut pulled);
             filled += len;
         }
@@ -270,7 +277,14 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         duration(self.current_delay)
     }
 
-    /// The shape of the audio pulled.
+    /// How much longer a second of the sender takes than one here, in parts per million; 0 until it is known. It is taken out by
+    /// resampling.
+    #[must_use]
+    pub fn clock_skew(&self) -> f64 {
+        self.intake.skew() * 1e6
+    }
+
+    /// The shape of the audio decoded.
     #[must_use]
     pub fn format(&self) -> AudioFormat {
         self.format
@@ -283,9 +297,10 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     }
 
     /// Plays one piece.
-    fn play(&mut self, now: Instant, out: AudioMut<'_>, pulled: &mut Pulled) {
-        let len = out.samples();
+    fn play(&mut self, now: Instant, mut out: AudioMut<'_>, pulled: &mut Pulled) {
         self.intake.tick(now);
+        self.resampler.set_skew(self.intake.skew());
+        let len = self.resampler.needed(out.samples());
         if self.started {
             self.current_delay = self.delay_at(now, self.heard_next());
         }
@@ -297,7 +312,9 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         }
         let made_up = |origin: &&Origin| matches!(origin, Origin::Concealment | Origin::Silence);
         let origins = self.held.origins(len);
-        pulled.concealed += origins.iter().filter(made_up).count();
+        let concealed = origins.iter().filter(made_up).count();
+        // Of what was made, as much as of what it was made of.
+        pulled.concealed += (concealed * out.samples()).div_ceil(len.max(1)).min(out.samples());
         let kind = match origins.iter().max() {
             Some(Origin::Concealment) => PulledKind::Concealed,
             Some(Origin::Copy) => PulledKind::Redundant,
@@ -305,8 +322,33 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             Some(Origin::Silence | Origin::Nothing) | None => PulledKind::Silence,
         };
         pulled.kind = pulled.kind.max(kind);
-        self.held.play(out);
+        let (audio, at) = self.held.around();
+        if out.channels() == audio.channels() {
+            self.resampler.run(audio, at, out);
+        } else {
+            let made = out.samples();
+            self.resampler.run(audio, at, self.resampled.as_mut().slice_mut(0, made));
+            out.copy_from(self.resampled.as_ref().slice(0, made));
+        }
+        self.held.advance(len);
         self.stats.total_samples_received += len as u64;
+    }
+
+    /// Makes room for pieces of this rate.
+    fn set_output(&mut self, rate: Frequency) {
+        if self.resampled.as_ref().rate() == rate {
+            return;
+        }
+        let most = usize::try_from(rate.ticks_in(MAX_PIECE)).unwrap_or(usize::MAX);
+        if let Ok(resampled) = AudioBuffer::new(self.format.channels, most, rate) {
+            self.resampler.set_output(rate);
+            self.resampled = resampled;
+        }
+    }
+
+    /// Samples to play, but for those that only the ones before them need.
+    fn pending(&self) -> usize {
+        self.held.pending().saturating_sub(self.resampler.ahead())
     }
 
     /// Begins afresh if a new stream replaced the old; what is held of that is played to its end.

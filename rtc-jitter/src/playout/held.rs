@@ -78,11 +78,9 @@ impl Held {
         }
     }
 
-    /// Moves as many samples as fit to `out`; returns how many.
-    pub(super) fn play(&mut self, mut out: AudioMut<'_>) -> usize {
-        let played = out.copy_from(self.audio.as_ref().slice(self.start, self.end - self.start));
-        self.start += played;
-        played
+    /// `samples` were played.
+    pub(super) fn advance(&mut self, samples: usize) {
+        self.start += samples.min(self.pending());
     }
 
     /// Goes on from `jump` samples further on (or back, if negative), crossing over within `overlap` samples.

@@ -18,8 +18,8 @@ const ASKED: usize = 3;
 impl<D: AudioDecoder> AudioPlayout<D> {
     /// Makes sure that `len` samples are held.
     pub(super) fn fill(&mut self, now: Instant, len: usize) {
-        while self.held.pending() < len {
-            let lacking = len - self.held.pending();
+        while self.pending() < len {
+            let lacking = len - self.pending();
             self.settle();
             match source(self.mode, self.front(now), self.intake.target(), self.conceal_limit) {
                 Source::Packet => self.decode(now),
@@ -49,7 +49,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
 
     /// Decodes packets ahead of their time until `len` samples are held or one is missing.
     pub(super) fn decode_ahead(&mut self, now: Instant, len: usize) {
-        while self.held.pending() < len && matches!(self.front(now), Front::Packet { lead: Lead::Continues, .. }) {
+        while self.pending() < len && matches!(self.front(now), Front::Packet { lead: Lead::Continues, .. }) {
             self.decode(now);
         }
     }

@@ -337,13 +337,28 @@ fn an_rtp_clock_slower_than_the_audio_is_minded() {
 }
 
 #[test]
-fn output_of_another_rate_gets_silence() {
-    let mut playout = playout();
-    playout.insert(at(0), said(0));
-    let mut out = [9.0; 480];
-    let pulled = playout.pull(at(100), AudioMut::mono(&mut out, Frequency::KHZ_48));
-    assert_eq!((pulled.kind, out), (PulledKind::Silence, [0.0; 480]));
-    assert_eq!(playout.stats().total_samples_received, 0);
+fn output_may_have_any_rate() {
+    for rate in [8_000, 16_000, 44_100, 48_000, 96_000] {
+        let rate = Frequency::new(rate).unwrap();
+        let mut playout = playout();
+        let mut heard = Vec::new();
+        let samples = rate.as_hz() as usize / 100;
+        for n in 0..200 {
+            if n % 2 == 0 {
+                playout.insert(at(n * 10), said(n / 2));
+            }
+            let mut out = vec![0.0; samples];
+            playout.pull(at(n * 10 + 3), AudioMut::mono(&mut out, rate));
+            heard.extend(out);
+        }
+        assert_eq!(playout.stats().concealed_samples, 0, "{rate:?}");
+        let power = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>() / part.len() as f32;
+        let said = power(&voice(4_000));
+        assert!((power(&heard[heard.len() / 2..]) / said - 1.0).abs() < 0.2, "{rate:?}");
+    }
+    let mut out = [9.0; 10];
+    let pulled = playout().pull(at(100), AudioMut::mono(&mut out, Frequency::new(4_000).unwrap()));
+    assert_eq!((pulled.kind, out), (PulledKind::Silence, [0.0; 10]), "but not one that is no audio");
 }
 
 #[test]

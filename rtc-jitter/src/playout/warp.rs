@@ -84,7 +84,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             self.pace.restart();
             return None;
         }
-        let (slack, target) = (self.slack(now, len, self.held.pending()), self.intake.target());
+        let (slack, target) = (self.slack(now, len, self.pending()), self.intake.target());
         let uneven = self.pace.unevenness(now, slack);
         // What a packet needed is not given back before the next one is here.
         let goal = target.max(self.intake.arrival().peak(now, HOLD)).saturating_add(uneven);
@@ -97,9 +97,9 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             Direction::Faster => self.cut_out(now, len, goal, affordable, &plan)?,
             Direction::Slower => self.repeat(now, len, target, affordable, &plan)?,
         };
-        let before = self.slack(now, len, self.held.pending());
+        let before = self.slack(now, len, self.pending());
         self.held.splice(jump, self.stretch.overlap());
-        self.pace.shift(self.slack(now, len, self.held.pending()).saturating_sub(before));
+        self.pace.shift(self.slack(now, len, self.pending()).saturating_sub(before));
         let samples = jump.unsigned_abs() as u64;
         Some(match plan.direction {
             Direction::Faster => {
@@ -123,7 +123,14 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     /// pulls   |---len---|---len---|---len---|
     ///                             ^ now the two packets that reach into this pull are needed
     /// ```
+    ///
+    /// Where pulls take a fraction of a sample more or less, packets begin at another place of a pull each time: then it is the least
+    /// that can be.
     fn slack(&self, now: Instant, len: usize, pending: usize) -> Nanos {
+        if !self.resampler.copies() {
+            let needed = now + self.format.rate.duration_of(pending as u64);
+            return self.delay_at(needed, self.position).saturating_sub(self.time(len as i64));
+        }
         let left_over = pending % len;
         let behind = (len - left_over - 1) / self.ptime * self.ptime;
         let needed = now + self.format.rate.duration_of((pending - left_over) as u64);
@@ -134,7 +141,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     fn cut_out(&mut self, now: Instant, len: usize, goal: Nanos, affordable: bool, plan: &Warp) -> Option<isize> {
         let overlap = self.stretch.overlap();
         self.decode_ahead(now, self.stretch.most() + len.max(overlap));
-        let pending = self.held.pending();
+        let pending = self.pending();
         let most = pending.checked_sub(len.max(overlap))?.min(self.stretch.most());
         let most = last_where(self.stretch.least()..=most, |jump| self.slack(now, len, pending - jump) >= goal)?;
         let (audio, at) = self.held.around();
@@ -149,7 +156,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     fn repeat(&mut self, now: Instant, len: usize, target: Nanos, affordable: bool, plan: &Warp) -> Option<isize> {
         let overlap = self.stretch.overlap();
         self.decode_ahead(now, overlap);
-        let pending = self.held.pending();
+        let pending = self.pending();
         let (audio, at) = self.held.around();
         if pending < overlap || at < self.stretch.most() {
             return None;

@@ -6,7 +6,7 @@ use rtc_core::testkit::netem::{Jitter, Loss, NetemConfig};
 use rtc_core::testkit::signal::{Music, Sine, WhiteNoise};
 use rtc_jitter::PulledKind;
 
-use super::sim::{Heard, RATE, Scene, delayed, millis, ms, stalled};
+use super::sim::{Heard, RATE, Scene, Tick, delayed, millis, ms, stalled};
 
 fn jittered(jitter: Jitter) -> NetemConfig {
     let mut network = NetemConfig::default();
@@ -104,18 +104,22 @@ fn pauses_that_are_not_sent_are_no_losses() {
 }
 
 #[test]
-fn clocks_that_differ_do_not_change_the_delay_in_ten_minutes() {
-    for ppm in [-300.0, 300.0] {
+fn clocks_that_differ_do_not_change_the_delay() {
+    for ppm in [-500.0, 500.0] {
         let mut scene = Scene::new(NetemConfig::default());
-        (scene.ppm, scene.length) = (ppm, ms(600_000));
+        (scene.ppm, scene.length) = (ppm, ms(900_000));
         let heard = scene.run();
-        assert!(heard.concealed() < 0.01, "{ppm} ppm: {} %", heard.concealed());
-        let late = heard.since(10.0).filter_map(|tick| tick.delay).map(millis);
+        // The listener's clock is fast: a second of the talker takes longer on it.
+        let wrong = |tick: &Tick| (tick.skew - ppm).abs();
+        assert!(heard.since(60.0).all(|tick| wrong(tick) <= 5.0), "{ppm} ppm: known within a minute");
+        let settled = || heard.since(20.0);
+        assert!(settled().all(|tick| tick.kind != PulledKind::Concealed), "{ppm} ppm: nothing is missing");
+        let late = settled().filter_map(|tick| tick.delay).map(millis);
         let (least, most) = late.fold((f64::MAX, 0.0f64), |(least, most), delay| (least.min(delay), most.max(delay)));
-        assert!(least > 0.0 && most < 30.0, "{ppm} ppm: {least} to {most} ms");
-        let drift = heard.percent(heard.stats.removed_samples_for_acceleration)
-            - heard.percent(heard.stats.inserted_samples_for_deceleration);
-        assert!((drift + ppm * 1e-4).abs() < 0.015, "{ppm} ppm: {drift} % taken out");
+        assert!(least > 0.0 && most - least < 10.0, "{ppm} ppm: {least} to {most} ms");
+        let spliced =
+            settled().filter(|tick| matches!(tick.kind, PulledKind::Accelerated | PulledKind::Stretched)).count();
+        assert!(spliced <= 2, "{ppm} ppm: resampled, not cut: {spliced}");
     }
 }
 

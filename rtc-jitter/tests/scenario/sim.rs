@@ -47,6 +47,8 @@ pub(crate) struct Tick {
     /// From mouth to ear, of media that was played.
     pub(crate) delay: Option<Duration>,
     pub(crate) target: Duration,
+    /// The skew known, in ppm.
+    pub(crate) skew: f64,
 }
 
 /// What the listener heard.
@@ -112,6 +114,7 @@ impl Scene {
                 kind: pulled.kind,
                 delay: said.map(|said| now - said),
                 target: playout.target_delay(),
+                skew: playout.clock_skew(),
             });
         }
         heard.stats = playout.stats();
