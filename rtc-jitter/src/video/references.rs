@@ -182,3 +182,72 @@ impl References {
 fn slot(id: u64) -> usize {
     usize::try_from(id % HISTORY as u64).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use rtc_core::rtp::dependency::DependencyDescriptor;
+    use rtc_core::rtp::payload::vp8;
+    use rtc_core::svc::LayerId;
+
+    use super::super::packet::Refs;
+    use super::*;
+
+    /// Captured from a browser: three spatial layers with three temporal layers each, and three chains.
+    const KEY: &str = "c1017280081485214eafffaaaa863cf0430c10c302afc0aaa0063c00430010c002a000a80006000040001d954926e082b04a09\
+                       41b820ac1282503157f974000ca864330e222222eca8655304224230eca877530077004200ef008601df010d";
+    /// A frame of the base spatial and highest temporal layer, three, two and one frames after those of the chains.
+    const LATER: &str = "c30175";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    }
+
+    fn frame(id: u64, key: bool) -> About {
+        let first = DependencyDescriptor::parse(&bytes(KEY), None).unwrap();
+        let later = DependencyDescriptor::parse(&bytes(LATER), first.structure.as_ref()).unwrap();
+        About {
+            key,
+            layer: LayerId::default(),
+            is_discardable: false,
+            id: Some(id),
+            picture: None,
+            base: None,
+            is_fresh: key,
+            rule: Rule::Named,
+            refs: Refs::default(),
+            chains: Some(if key { first.chain_diffs } else { later.chain_diffs }),
+        }
+    }
+
+    #[test]
+    fn a_chain_is_broken_from_the_first_of_its_frames_that_was_not_released_to_the_next_key_frame() {
+        let mut references = References::default();
+        assert!(!references.all_chains_are_broken(), "there is none yet");
+        references.release(&frame(1_370, true));
+        // Of the frames it follows, the one three before was released.
+        references.release(&frame(1_373, false));
+        assert!(!references.all_chains_are_broken());
+        references.release(&frame(1_380, false));
+        assert!(references.all_chains_are_broken());
+        references.release(&frame(1_383, false));
+        assert!(references.all_chains_are_broken(), "what follows does not mend it");
+        references.release(&frame(1_390, true));
+        assert!(!references.all_chains_are_broken());
+    }
+
+    #[test]
+    fn picture_numbers_follow_each_other_over_their_wrap() {
+        let picture = |value: u16, is_long: bool| {
+            let [high, low] = value.to_be_bytes();
+            let id: &[u8] = if is_long { &[high | 0x80, low] } else { &[low] };
+            let payload = [&[0x90, 0x80], id, &[0, 0]].concat();
+            About { picture: vp8::Descriptor::parse(&payload).unwrap().0.picture_id, ..frame(1, true) }
+        };
+        let mut references = References::default();
+        for (last, next, is_long) in [(32_767, 0, true), (127, 0, false), (5, 6, true)] {
+            references.release(&picture(last, is_long));
+            assert!(references.is_followed_by(&picture(next, is_long)));
+            assert!(!references.is_followed_by(&picture(next + 1, is_long)));
+        }
+    }
+}
