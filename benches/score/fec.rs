@@ -13,6 +13,7 @@ use crate::{Options, interop, peers};
 
 mod blocks;
 mod bounds;
+mod closed_loop;
 mod dred;
 mod method;
 mod scenarios;
@@ -70,6 +71,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     if let Err(error) = blocks::add_xor(options, &mut report) {
         bar.suspend(|| eprintln!("xor: {error}"));
     }
+    closed_loop::run(options, bar, &mut report);
     interop::run(options, bar, &mut report);
     report
 }

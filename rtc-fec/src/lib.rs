@@ -9,10 +9,13 @@ mod parity;
 mod simd;
 
 pub mod cauchy;
+pub mod controller;
 pub mod flexfec;
 pub mod keyframe;
+pub mod loss;
 pub mod nack;
 pub mod red;
+pub mod repair;
 pub mod rlc;
 pub mod rtx;
 pub mod ulpfec;

@@ -11,12 +11,15 @@ use core::time::Duration;
 use std::alloc::System;
 
 use packets::{MEDIA, media_of};
+use rtc_core::bwe::{Ecn, PacketResult, SentPacket};
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
-use rtc_core::{PayloadType, RtpPacket, SeqNum, Ssrc};
+use rtc_core::{DataSize, PayloadType, RtpPacket, SeqNum, Ssrc};
 use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
+use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_fec::nack::{NackConfig, NackGenerator, pack};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig, RedForwarder, RedForwarderConfig};
+use rtc_fec::repair::{Carried, RepairConfig, RepairScheduler};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
@@ -70,6 +73,7 @@ fn steady_state_does_not_allocate() {
     assert_eq!(ulpfec_in_red(&packets), 0, "ULPFEC in RED");
     assert_eq!(nack_and_rtx(&packets), 0, "NACK and RTX");
     assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
+    assert_eq!(repair_scheduler(&packets), 0, "repair driven by the sender");
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
     let blocks = ulpfec_decoder(&packets);
     assert!(blocks <= 30, "ULPFEC decoder: {blocks}");
@@ -83,6 +87,32 @@ fn steady_state_does_not_allocate() {
             assert!(blocks <= 30, "FlexFEC decoder: {blocks}, {protection:?}");
         }
     }
+}
+
+fn repair_scheduler(packets: &[RtpPacket]) -> u64 {
+    let mut scheduler = RepairScheduler::new(RepairConfig::default()).unwrap();
+    let mut estimator = LossEstimator::new(LossConfig::default()).unwrap();
+    let (mut now, mut id) = (Instant::ZERO, 0);
+    let count = allocations(packets, |packet| {
+        now += Duration::from_millis(5);
+        scheduler.on_media(now, packet.seq(), now + Duration::from_millis(300));
+        let mut carried = Carried::Media(packet.seq());
+        loop {
+            scheduler.on_sent(now, id, carried);
+            let sent = SentPacket { id, sent: now, size: DataSize::from_bytes(100), probe: None };
+            let received = (id % 3 != 0).then_some(now);
+            let results = [PacketResult { packet: sent, received, ecn: Ecn::NotEct }];
+            estimator.on_feedback(now, &results);
+            scheduler.set_path(estimator.model());
+            scheduler.on_feedback(now, &results);
+            id += 1;
+            let Some(next) = scheduler.poll(now) else { break };
+            carried = next;
+        }
+        let _ = scheduler.poll_timeout(now);
+    });
+    assert!(scheduler.stats().copies > 3_000);
+    count
 }
 
 fn lost(packet: &RtpPacket) -> bool {

@@ -13,6 +13,8 @@ mod keyframe;
 mod nack;
 #[path = "prop/red.rs"]
 mod red;
+#[path = "prop/repair.rs"]
+mod repair;
 #[path = "prop/rlc.rs"]
 mod rlc;
 #[path = "prop/rtx.rs"]

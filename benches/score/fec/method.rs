@@ -15,7 +15,7 @@ use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, U
 use super::scenarios::{DEADLINE_MS, Method};
 
 pub(super) const MEDIA: PayloadType = PayloadType::new(96);
-const RETRANSMISSION: PayloadType = PayloadType::new(97);
+pub(super) const RETRANSMISSION: PayloadType = PayloadType::new(97);
 /// Packets of media in a group.
 const GROUP: usize = 10;
 

@@ -1,5 +1,6 @@
 //! The losses, streams and codes recovery is measured on.
 
+use rtc_fec::repair::RepairConfig;
 use rtc_fec::ulpfec::Pattern;
 
 /// How long after it was sent a packet is of use: what a conversation can wait.
@@ -53,3 +54,70 @@ pub(super) const METHODS: [(&str, Stream, Method); 8] = [
 /// Blocks of a code: source and repair packets of 1200 bytes, of which as many as there are source packets arrive.
 pub(super) const BLOCKS: [(usize, usize); 3] = [(10, 10), (20, 20), (48, 48)];
 pub(super) const BLOCK_PACKET: usize = 1_200;
+
+/// A stream of groups of packets, each of which is of use as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grouped {
+    pub(super) name: &'static str,
+    pub(super) interval_ms: u64,
+    pub(super) packets: usize,
+    pub(super) payload: usize,
+}
+
+/// Opus at 32 kb/s.
+pub(super) const VOICE: Grouped =
+    Grouped { name: "audio of 80 B each 20 ms", interval_ms: 20, packets: 1, payload: 80 };
+/// Video of frames of 20 packets.
+pub(super) const FRAMES: Grouped =
+    Grouped { name: "video of 20 packets of 1200 B each 33 ms", interval_ms: 33, packets: 20, payload: 1_200 };
+
+/// Repair for voice: each packet is a group, and what repairs several is shared.
+pub(super) fn voice_repair() -> RepairConfig {
+    RepairConfig::default()
+}
+
+/// Repair for video: a frame has packets enough to share repair among them.
+pub(super) fn video_repair() -> RepairConfig {
+    let mut config = RepairConfig::default();
+    (config.pool, config.coded_cost) = (1, 1.0);
+    (config.max_packets, config.burst) = (2_048, 200.0);
+    // As much as the packets of a frame.
+    config.first_premium = 20.0;
+    config
+}
+
+/// Repair driven by the sender, and what it may cost.
+pub(super) struct Closed {
+    pub(super) name: &'static str,
+    pub(super) flow: Grouped,
+    pub(super) repair: fn() -> RepairConfig,
+    /// Percent, at random, both ways.
+    pub(super) loss: u64,
+    /// Milliseconds.
+    pub(super) round_trip: u64,
+    /// Milliseconds between feedback packets.
+    pub(super) feedback: u64,
+    /// Most overhead, percent of the media's payload.
+    pub(super) overhead: f64,
+}
+
+/// The closed loop's rows. Feedback is sent more often where more of it is lost.
+pub(super) const CLOSED: [Closed; 4] = [
+    closed("closed-audio random30 rtt40", VOICE, voice_repair, (30, 40, 10), 55.0),
+    closed("closed-audio random70 rtt40", VOICE, voice_repair, (70, 40, 5), 290.0),
+    closed("closed-audio random70 rtt100", VOICE, voice_repair, (70, 100, 5), 330.0),
+    closed("closed-video random50 rtt40", FRAMES, video_repair, (50, 40, 10), 135.0),
+];
+
+const fn closed(
+    name: &'static str,
+    flow: Grouped,
+    repair: fn() -> RepairConfig,
+    (loss, round_trip, feedback): (u64, u64, u64),
+    overhead: f64,
+) -> Closed {
+    Closed { name, flow, repair, loss, round_trip, feedback, overhead }
+}
+
+/// Percent lost both ways, and for how many seconds, before nothing is.
+pub(super) const LOSS_END: (u64, u64) = (50, 30);

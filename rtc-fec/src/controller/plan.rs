@@ -1,0 +1,111 @@
+//! What plans for voice and video have in common.
+
+use core::fmt;
+use core::time::Duration;
+
+use rtc_core::Bitrate;
+
+use crate::loss::LossModel;
+use crate::repair::outlook;
+
+/// Reserve before a deadline, for processing and pacing.
+const MARGIN: Duration = Duration::from_millis(5);
+
+/// What the path is like, and what may be sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Conditions {
+    /// The path.
+    pub path: LossModel,
+    /// What all packets together may take, headers included: the estimator's target.
+    pub rate: Bitrate,
+    /// Whether a queue stands on the path, so that what is lost beyond `random_loss` is congestion.
+    pub congested: bool,
+    /// The part of the loss that is not congestion ([`Estimate::random_loss`](rtc_core::bwe::Estimate::random_loss)).
+    pub random_loss: f64,
+}
+
+impl Conditions {
+    /// A path without congestion.
+    #[must_use]
+    pub const fn new(path: LossModel, rate: Bitrate) -> Self {
+        Self { path, rate, congested: false, random_loss: path.loss }
+    }
+
+    /// A path with a standing queue, of whose loss `random_loss` is not due to it.
+    #[must_use]
+    pub const fn congested(self, random_loss: f64) -> Self {
+        Self { congested: true, random_loss, ..self }
+    }
+
+    /// The loss that protection may be spent on.
+    pub(super) fn protectable(&self) -> f64 {
+        let loss = self.path.loss.clamp(0.0, 0.95);
+        if self.congested { loss.min(self.random_loss.max(0.0)) } else { loss }
+    }
+
+    /// Times something sent again can still arrive and the loss of what was sent before be known.
+    pub(super) fn rounds(&self, deadline: Duration) -> usize {
+        let room = self.room(deadline).as_secs_f64();
+        let round = self.path.round().as_secs_f64().max(1e-3);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few rounds")]
+        let rounds = (room / round) as usize;
+        rounds
+    }
+
+    /// How long after a packet was sent a repair may still leave.
+    pub(super) fn room(&self, deadline: Duration) -> Duration {
+        deadline.saturating_sub(self.path.rtt / 2 + self.path.jitter + MARGIN)
+    }
+
+    /// What repair driven by the sender leaves missing and costs in packets per packet, each packet looked at alone.
+    pub(super) fn driven(&self, loss: f64, deadline: Duration, residual: f64) -> (f64, f64) {
+        outlook(loss, self.rounds(deadline), residual)
+    }
+}
+
+/// Why a plan is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The residual is met without protection.
+    Clean,
+    /// The loss is congestion: media is cut, nothing is added.
+    Congestion,
+    /// Feedback rounds fit: what is lost is sent again.
+    Repair,
+    /// No feedback round fits: protection goes ahead of loss.
+    Ahead,
+    /// There are too few packets before the deadline: they are made shorter.
+    ShortPackets,
+    /// The rate does not carry what the residual would take.
+    Budget,
+    /// No protection meets the residual before the deadline.
+    OutOfReach,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clean => "little is lost",
+            Self::Congestion => "the path is full: media gives way",
+            Self::Repair => "what is lost is sent again in time",
+            Self::Ahead => "no round trip fits: copies go ahead",
+            Self::ShortPackets => "more and shorter packets, as few arrive",
+            Self::Budget => "the rate is spent",
+            Self::OutOfReach => "more is lost than can be brought back in time",
+        })
+    }
+}
+
+/// Copies after which less than `residual` is missing if each is lost by itself: the least n with loss^(n + 1) <= residual.
+pub(super) fn copies_for(loss: f64, residual: f64) -> usize {
+    let mut missing = loss;
+    for copies in 0..64 {
+        if missing <= residual {
+            return copies;
+        }
+        missing *= loss;
+    }
+    64
+}

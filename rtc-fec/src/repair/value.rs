@@ -1,0 +1,95 @@
+//! What an undelivered packet costs from now on, by the feedback rounds its deadline leaves.
+
+/// More rounds than this change nothing.
+pub(super) const MAX_ROUNDS: usize = 16;
+/// Copies sent at once at most.
+const MAX_COPIES: i32 = 64;
+
+/// The cost to go, in packets, of one packet that is known to be lost.
+///
+/// With `r` more rounds one may send `n` copies now, and if all are lost go on with a round less:
+///
+/// ```text
+/// V(0) = price                        the packet is given up
+/// V(r) = min over n of  n + p^n V(r - 1)
+/// ```
+///
+/// which is dynamic programming over a single packet (R. Bellman 1957). With many rounds one copy at a time is best, and V is
+/// 1 / (1 - p): the mean number of packets until one arrives. What V is above that is the premium for being in a hurry.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    loss: f64,
+    price: f64,
+    cost: [f64; MAX_ROUNDS + 1],
+}
+
+impl Value {
+    pub(super) fn new(loss: f64, premium: f64) -> Self {
+        let price = premium + 1.0 / (1.0 - loss);
+        let mut cost = [price; MAX_ROUNDS + 1];
+        for round in 1..=MAX_ROUNDS {
+            let after = cost[round - 1];
+            cost[round] = (0..=MAX_COPIES).map(|n| f64::from(n) + loss.powi(n) * after).fold(f64::INFINITY, f64::min);
+        }
+        Self { loss, price, cost }
+    }
+
+    pub(super) fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// The part of the cost that is due to the deadline.
+    pub(super) fn premium(&self, rounds: usize) -> f64 {
+        (self.cost[rounds.min(MAX_ROUNDS)] - 1.0 / (1.0 - self.loss)).max(0.0)
+    }
+
+    /// Copies to send now of a packet known to be lost, when `rounds` more follow: the schedule of repetition alone.
+    pub(super) fn copies(&self, rounds: usize) -> u32 {
+        let after = if rounds == 0 { self.price } else { self.cost[rounds.min(MAX_ROUNDS) - 1] };
+        let total = |n: i32| f64::from(n) + self.loss.powi(n) * after;
+        let best = (0..=MAX_COPIES).min_by(|a, b| total(*a).total_cmp(&total(*b)));
+        best.map_or(0, i32::unsigned_abs)
+    }
+}
+
+/// What repetition by the schedule of a single packet leaves missing, at most `residual` if it can be had, and what it costs in
+/// copies, with so many feedback rounds before the deadline. Repair that is shared between packets does better.
+pub(crate) fn outlook(loss: f64, rounds: usize, residual: f64) -> (f64, f64) {
+    // The premium is raised until it is enough.
+    let mut premium = 0.25;
+    loop {
+        let value = Value::new(loss, premium);
+        let (mut missing, mut copies) = (loss, 0.0);
+        for left in (1..=rounds.min(MAX_ROUNDS)).rev() {
+            let sent = value.copies(left);
+            copies += missing * f64::from(sent);
+            missing *= loss.powi(sent.cast_signed());
+        }
+        if missing <= residual || premium > 1e4 || rounds == 0 {
+            return (missing, copies);
+        }
+        premium *= 1.25;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 70 % lost, six rounds after the first sending, and a price at which 0.7^13, 1 %, is given up.
+    #[test]
+    fn the_schedule_of_a_single_packet_grows_towards_its_deadline() {
+        let value = Value::new(0.7, 10.0);
+        let schedule: Vec<_> = (1..=6).rev().map(|rounds| value.copies(rounds)).collect();
+        assert_eq!(schedule, [1, 1, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn with_time_the_cost_is_that_of_asking_until_it_comes() {
+        for loss in [0.1, 0.3, 0.7] {
+            let value = Value::new(loss, 10.0);
+            assert!(value.premium(MAX_ROUNDS) < 0.05, "{loss}: {}", value.premium(MAX_ROUNDS));
+            assert!((1..MAX_ROUNDS).all(|rounds| value.premium(rounds) <= value.premium(rounds - 1)));
+        }
+    }
+}
