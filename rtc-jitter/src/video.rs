@@ -55,6 +55,32 @@ pub struct TimedFrame {
 /// Frames are put together in memory that is used again when the frames before are dropped: nothing is allocated in the long run
 /// while no more than 32 frames of up to 64 KB are held, here and by the decoder. A frame of one packet shares the packet's memory,
 /// where the codec has it as it is.
+///
+/// ```
+/// use rtc_core::jitter::{JitterBuffer, Playout};
+/// use rtc_core::time::Instant;
+/// use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+/// use rtc_jitter::{VideoCodec, VideoConfig, VideoJitterBuffer};
+///
+/// # fn main() -> Result<(), rtc_core::ConfigError> {
+/// let mut buffer = VideoJitterBuffer::new(VideoConfig::new(VideoCodec::Vp8))?;
+/// // A key frame of two packets (RFC 7741), the second of which comes first.
+/// let packet = |seq, payload: &[u8]| {
+///     RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(0), Ssrc(1)).marker(seq == 8).build(payload)
+/// };
+/// buffer.insert(Instant::from_millis(20), packet(8, &[0x00, 3, 4])?);
+/// assert_eq!(buffer.poll_timeout(), None);
+/// buffer.insert(Instant::from_millis(25), packet(7, &[0x10, 0x00, 2])?);
+/// // Sleep until the deadline, or the next packet.
+/// let Some(due) = buffer.poll_timeout() else { panic!("a whole key frame is here") };
+/// let Playout::Ready(picture) = buffer.poll(due) else { panic!("it is due") };
+/// assert!(picture.frame.key && picture.render_at > due);
+/// assert_eq!(&picture.frame.payload[..], [0x00, 2, 3, 4]);
+/// // To be asked now and then, and sent on as PLI: nothing is amiss.
+/// assert_eq!(buffer.poll_key_frame_request(due), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct VideoJitterBuffer {
     config: VideoConfig,
