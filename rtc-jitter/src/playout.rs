@@ -1,20 +1,24 @@
 use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use rtc_core::audio::{AudioBuffer, AudioMut};
 use rtc_core::codec::{AudioDecoder, AudioFormat};
 use rtc_core::jitter::Inserted;
 use rtc_core::time::Instant;
-use rtc_core::{ConfigError, Frequency, RtpPacket, RtpTime};
+use rtc_core::{ConfigError, Frequency, PayloadType, RtpPacket, RtpTime};
 
 use crate::arrival::{Nanos, nanos};
 use crate::buffer::JitterConfig;
+use crate::conceal::{Concealer, PitchConcealer};
 use crate::decide::Mode;
 use crate::delay::{Aim, DelayPolicy, LeastCost};
 use crate::intake::{self, Intake};
+use crate::noise::ComfortNoise;
 use crate::resample::{self, Resampler};
 use crate::stats::PlayoutStats;
-use crate::stretch::{Level, Stretch};
+use crate::stretch::{Level, Stretch, power};
 
 mod held;
 mod supply;
@@ -27,6 +31,8 @@ use warp::Pace;
 const MAX_PACKET: Duration = Duration::from_millis(200);
 /// Longest piece made at once; what is pulled may be longer.
 const MAX_PIECE: Duration = Duration::from_millis(20);
+/// Made-up audio as long is an interruption (W3C webrtc-provisional-stats).
+const INTERRUPTION: Nanos = 150_000_000;
 /// Overlap of made-up and real audio.
 const MERGE: Duration = Duration::from_millis(5);
 
@@ -46,6 +52,11 @@ pub struct PlayoutConfig {
     /// The same where the talker had just fallen silent: then the decoder's comfort noise goes on. Default 1 s: codecs refresh
     /// the noise at least each 400 ms.
     pub comfort_limit: Duration,
+    /// Who makes up what is missing. Default [`ConcealedBy::Decoder`].
+    pub concealed_by: ConcealedBy,
+    /// Payload type of comfort noise by RFC 3389. Default 13, the static one of 8 kHz (RFC 3551 §6); for other clock rates what
+    /// was negotiated.
+    pub comfort_noise: Option<PayloadType>,
     /// Delay over the target beyond which packets are dropped to catch up. Default 1.5 s: played 30 % faster it would take
     /// longer than 5 s.
     pub max_backlog: Duration,
@@ -59,6 +70,8 @@ impl Default for PlayoutConfig {
             max_slow_down: 0.2,
             conceal_limit: Duration::from_millis(240),
             comfort_limit: Duration::from_secs(1),
+            concealed_by: ConcealedBy::Decoder,
+            comfort_noise: Some(PayloadType::new(13)),
             max_backlog: Duration::from_millis(1_500),
         }
     }
@@ -74,6 +87,17 @@ impl PlayoutConfig {
         }
         Ok(())
     }
+}
+
+/// Who makes up what is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ConcealedBy {
+    /// The decoder, who knows most; the play-out's [`Concealer`] where the decoder makes nothing up.
+    #[default]
+    Decoder,
+    /// The play-out's [`Concealer`], for codecs without good concealment, as G.711 and L16.
+    Playout,
 }
 
 /// What a pull played.
@@ -95,6 +119,8 @@ pub struct Pulled {
 pub enum PulledKind {
     /// Nothing: silence before the first packet, or after concealment faded out.
     Silence,
+    /// Comfort noise that the sender described, while it sends nothing (RFC 3389).
+    ComfortNoise,
     /// Packets, as they were sent.
     Normal,
     /// Packets, played slower to gain delay.
@@ -113,7 +139,10 @@ pub enum PulledKind {
 /// network does: with decoded audio in order, redundant copies, concealment, or silence.
 #[derive(Debug)]
 pub struct AudioPlayout<D> {
-    decoder: D,
+    /// The first one is for all payload types that have none of their own.
+    decoders: Vec<(Option<PayloadType>, D)>,
+    /// Which of them decoded last.
+    active: usize,
     format: AudioFormat,
     clock: Frequency,
     intake: Intake,
@@ -123,6 +152,15 @@ pub struct AudioPlayout<D> {
     copy: AudioBuffer,
     resampler: Resampler,
     resampled: AudioBuffer,
+    concealer: Box<dyn Concealer>,
+    /// Whether the concealer makes up what is missing.
+    makes_up: bool,
+    noise: ComfortNoise,
+    comfort_noise: Option<PayloadType>,
+    /// Whether the sender pauses, having described its noise.
+    pausing: bool,
+    /// How long nothing but made-up audio was heard.
+    interrupted: Nanos,
     stretch: Stretch,
     level: Level,
     pace: Pace,
@@ -177,7 +215,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let pending =
             samples(MAX_PACKET) * 2 + samples(MAX_PIECE) + stretch.most() * 2 + stretch.overlap() + resample::MARGIN;
         Ok(Self {
-            decoder,
+            decoders: vec![(None, decoder)],
+            active: 0,
             format,
             clock: config.jitter.clock,
             intake: Intake::new(&config.jitter, policy)?,
@@ -187,6 +226,12 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             copy: AudioBuffer::new(format.channels, samples(MAX_PACKET), format.rate)?,
             resampler: Resampler::new(format.rate),
             resampled: AudioBuffer::new(format.channels, samples(MAX_PIECE), format.rate)?,
+            concealer: Box::new(PitchConcealer::new(format.rate)),
+            makes_up: config.concealed_by == ConcealedBy::Playout,
+            noise: ComfortNoise::default(),
+            comfort_noise: config.comfort_noise,
+            pausing: false,
+            interrupted: 0,
             pace: Pace::new(config.max_speed_up, config.max_slow_down),
             stretch,
             level: Level::default(),
@@ -205,6 +250,23 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             max_backlog: nanos(config.max_backlog),
             stats: PlayoutStats::default(),
         })
+    }
+
+    /// Lets `decoder` decode the packets of this payload type, which may come and go in the middle of the stream.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if its format is not that of the decoder play-out was made with.
+    pub fn add_decoder(&mut self, payload_type: PayloadType, decoder: D) -> Result<(), ConfigError> {
+        if decoder.format() != self.format {
+            return Err(ConfigError::new("decoder", "must have the format of the first"));
+        }
+        self.decoders.push((Some(payload_type), decoder));
+        Ok(())
+    }
+
+    /// Replaces what makes up missing audio where the decoder does not, or is not to: see [`PlayoutConfig::concealed_by`].
+    pub fn set_concealer(&mut self, concealer: Box<dyn Concealer>) {
+        self.concealer = concealer;
     }
 
     /// Takes a packet as it arrives, in any order.
@@ -307,8 +369,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         self.drop_backlog(now);
         self.fill(now, len);
         let warped = self.warp(now, len);
+        let next = self.held.next(len);
+        let (loudness, time) = (power(next), self.format.rate.duration_of(len as u64));
+        self.stats.total_audio_energy += f64::from(loudness) * time.as_secs_f64();
+        self.stats.total_samples_duration += time;
         if self.mode == Mode::Playing {
-            self.level.update(self.held.next(len));
+            self.level.update(loudness, next);
+            if self.makes_up {
+                self.concealer.observe(next);
+            }
         }
         let made_up = |origin: &&Origin| matches!(origin, Origin::Concealment | Origin::Silence);
         let origins = self.held.origins(len);
@@ -319,6 +388,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             Some(Origin::Concealment) => PulledKind::Concealed,
             Some(Origin::Copy) => PulledKind::Redundant,
             Some(Origin::Packet) => warped.unwrap_or(PulledKind::Normal),
+            Some(Origin::Noise) => PulledKind::ComfortNoise,
             Some(Origin::Silence | Origin::Nothing) | None => PulledKind::Silence,
         };
         pulled.kind = pulled.kind.max(kind);
@@ -357,7 +427,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             return;
         }
         self.generation = self.intake.generation();
-        (self.started, self.owed, self.newest_timestamp) = (false, 0, None);
+        (self.started, self.owed, self.newest_timestamp, self.pausing) = (false, 0, None, false);
     }
 
     /// Media time of the next sample to be played.

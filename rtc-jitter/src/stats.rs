@@ -46,13 +46,13 @@ impl JitterStats {
 /// What was played, in samples per channel of the decoder's rate. The names are those of W3C webrtc-stats where it has one.
 ///
 /// `total_samples_received` + `samples_buffered` = `samples_decoded` + `samples_redundant` + `concealed_samples` +
-/// `samples_before_start` + `inserted_samples_for_deceleration` − `removed_samples_for_acceleration` − `samples_trimmed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// `samples_before_start` + `comfort_noise_samples` + `inserted_samples_for_deceleration` − `removed_samples_for_acceleration` − `samples_trimmed`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct PlayoutStats {
     /// The packets.
     pub packets: JitterStats,
-    /// `totalSamplesReceived`: samples pulled.
+    /// `totalSamplesReceived`: samples pulled, before they were resampled.
     pub total_samples_received: u64,
     /// Samples decoded from packets.
     pub samples_decoded: u64,
@@ -64,6 +64,8 @@ pub struct PlayoutStats {
     pub samples_buffered: u64,
     /// Samples of silence before the first packet's time came.
     pub samples_before_start: u64,
+    /// Samples of comfort noise while the sender sent nothing (RFC 3389).
+    pub comfort_noise_samples: u64,
     /// `concealedSamples`: samples made up for missing ones, `silent_concealed_samples` included.
     pub concealed_samples: u64,
     /// `silentConcealedSamples`: those of them that are silence, after concealment faded out.
@@ -78,8 +80,20 @@ pub struct PlayoutStats {
     pub jitter_buffer_delay: Duration,
     /// `jitterBufferTargetDelay`: sum over emitted samples of the target at the time.
     pub jitter_buffer_target_delay: Duration,
-    /// `jitterBufferEmittedCount`: samples the two sums are over.
+    /// `jitterBufferMinimumDelay`: the same of what the network alone needs, without [`set_min_delay`].
+    ///
+    /// [`set_min_delay`]: crate::AudioPlayout::set_min_delay
+    pub jitter_buffer_minimum_delay: Duration,
+    /// `jitterBufferEmittedCount`: samples the sums are over.
     pub jitter_buffer_emitted_count: u64,
+    /// `interruptionCount`: times nothing but made-up audio was heard for 150 ms or more.
+    pub interruption_count: u64,
+    /// `totalInterruptionDuration`: how long all of them were together.
+    pub total_interruption_duration: Duration,
+    /// `totalSamplesDuration`: how long the audio pulled is.
+    pub total_samples_duration: Duration,
+    /// `totalAudioEnergy`: sum over the audio pulled of its mean square times its length in seconds.
+    pub total_audio_energy: f64,
 }
 
 impl PlayoutStats {

@@ -141,9 +141,8 @@ pub(crate) struct Level {
 }
 
 impl Level {
-    /// Takes note of played audio.
-    pub(crate) fn update(&mut self, audio: AudioRef<'_>) {
-        let power = power(audio);
+    /// Takes note of played audio of this power.
+    pub(crate) fn update(&mut self, power: f32, audio: AudioRef<'_>) {
         let time = audio.samples() as f32 / audio.rate().as_hz() as f32;
         // The floor is up by 3 dB in 1.4 s of louder sound, the peak down by 3 dB in 4 s of softer.
         self.floor = power.min(self.floor.max(INAUDIBLE) * (1.0 + 0.5 * time));
@@ -158,7 +157,7 @@ impl Level {
 }
 
 /// Mean square over all channels.
-fn power(audio: AudioRef<'_>) -> f32 {
+pub(crate) fn power(audio: AudioRef<'_>) -> f32 {
     let squares: f32 = audio.planes().flatten().map(|sample| sample * sample).sum();
     squares / (audio.samples() * audio.channels()).max(1) as f32
 }

@@ -90,7 +90,7 @@ fn playing_allocates_nothing() {
     let decoder = PcmDecoder::new(Coding::L16, format).unwrap();
     let mut playout = AudioPlayout::new(PlayoutConfig::default(), decoder).unwrap();
     let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
-    let mut heard = [0; 6];
+    let mut heard = [0; 7];
     let mut arrivals = arrivals.into_iter().peekable();
     let allocated = allocations(|| {
         for pull in 0..6_000 {

@@ -176,7 +176,7 @@ proptest! {
         let (pulls, heard, stats) = play(START, &ops);
         packets_balance(&stats.packets);
         prop_assert_eq!(stats.total_samples_received, heard.len() as u64);
-        let made = stats.samples_decoded + stats.samples_redundant + stats.concealed_samples + stats.samples_before_start;
+        let made = stats.samples_decoded + stats.samples_redundant + stats.concealed_samples + stats.samples_before_start + stats.comfort_noise_samples;
         let cut = stats.removed_samples_for_acceleration + stats.samples_trimmed;
         prop_assert_eq!(
             stats.total_samples_received + stats.samples_buffered + cut,

@@ -109,7 +109,7 @@ fn rfc3550_s5_1_packets_of_unknown_payload_are_ignored() {
     let mut playout = playout();
     let stranger = |n: u16, ticks| {
         let time = RtpTime(STREAM.time) + ticks;
-        RtpPacket::builder(PayloadType::new(13), SeqNum(STREAM.seq) + n, time, Ssrc(1)).build(&[1; 5_000]).unwrap()
+        RtpPacket::builder(PayloadType::new(77), SeqNum(STREAM.seq) + n, time, Ssrc(1)).build(&[1; 5_000]).unwrap()
     };
     for n in 0..10 {
         // Every second packet is of another kind, at the time of the one before it.

@@ -12,6 +12,8 @@ pub(super) enum Origin {
     Nothing,
     /// Silence for want of packets.
     Silence,
+    /// Comfort noise that the sender described.
+    Noise,
     Packet,
     /// A redundant copy in another packet.
     Copy,

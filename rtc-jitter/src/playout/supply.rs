@@ -1,12 +1,14 @@
 //! Where samples come from when more are needed.
 
+use rtc_core::RtpPacket;
 use rtc_core::audio::AudioMut;
 use rtc_core::codec::AudioDecoder;
 use rtc_core::time::Instant;
 
 use super::held::Origin;
-use super::{AudioPlayout, duration};
+use super::{AudioPlayout, INTERRUPTION, duration};
 use crate::arrival::Nanos;
+use crate::conceal::Concealer;
 use crate::decide::{Front, Lead, Mode, Source, made_up, source};
 use crate::intake::media_time;
 use crate::store::{Entry, Head};
@@ -111,8 +113,16 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             return;
         };
         let begins = self.samples(entry.ticks);
+        if self.comfort_noise == Some(entry.packet.payload_type()) {
+            self.pause(&entry, begins);
+            return;
+        }
         let overlap = if self.started { usize::try_from(self.position - begins).unwrap_or(0) } else { 0 };
-        let samples = self.decoder.samples_in(entry.packet.payload()).filter(|samples| *samples <= self.max_packet);
+        self.active = self.decoder_of(&entry.packet);
+        let samples = self.decoders[self.active]
+            .1
+            .samples_in(entry.packet.payload())
+            .filter(|samples| *samples <= self.max_packet);
         let Some(samples) = samples else {
             self.intake.stats_mut().packets_undecodable += 1;
             return;
@@ -144,8 +154,29 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         }
     }
 
+    /// The place of the decoder of this packet.
+    fn decoder_of(&self, packet: &RtpPacket) -> usize {
+        let payload_type = Some(packet.payload_type());
+        self.decoders.iter().position(|(of, _)| *of == payload_type).unwrap_or(0)
+    }
+
+    /// The sender pauses from `begins` on, and describes its noise.
+    fn pause(&mut self, entry: &Entry, begins: i64) {
+        if self.started && begins < self.decoded_to {
+            self.intake.stats_mut().packets_late += 1;
+            return;
+        }
+        if self.noise.describe(entry.packet.payload()).is_err() {
+            self.intake.stats_mut().packets_undecodable += 1;
+            return;
+        }
+        self.intake.stats_mut().packets_played += 1;
+        self.continue_from(if self.started { begins.max(self.position) } else { begins });
+        (self.mode, self.pausing) = (Mode::Silent, true);
+    }
+
     fn append_decoded(&mut self, entry: &Entry, samples: usize) -> Option<usize> {
-        let decoder = &mut self.decoder;
+        let decoder = &mut self.decoders[self.active].1;
         let mut decoded = None;
         self.held.append(Origin::Packet, samples, |out| {
             decoded = decoder.decode(entry.packet.payload(), out).ok().map(|written| written.min(samples));
@@ -165,11 +196,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let begins = self.position - played as i64;
         let mut found = None;
         for entry in self.intake.waiting().take(ASKED) {
+            if self.decoder_of(&entry.packet) != self.active {
+                continue;
+            }
             let Ok(offset) = usize::try_from(self.samples(entry.ticks) - begins) else {
                 continue;
             };
             let payload = entry.packet.payload();
-            let copied = self.decoder.decode_redundant(payload, offset, self.copy.as_mut().slice_mut(0, room));
+            let copied =
+                self.decoders[self.active].1.decode_redundant(payload, offset, self.copy.as_mut().slice_mut(0, room));
             let useful = copied.unwrap_or(0).min(room).saturating_sub(played);
             if useful > 0 {
                 found = Some((entry.arrival, useful));
@@ -207,28 +242,46 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let from = self.held.pending();
         let (ahead, limit) = (self.merge.as_ref().samples(), self.conceal_limit);
         let made = time.saturating_add(self.time(ahead as i64));
-        let (decoder, merge) = (&mut self.decoder, &mut self.merge);
+        let mut source = MadeUp {
+            decoder: &mut self.decoders[self.active].1,
+            concealer: &mut *self.concealer,
+            own: &mut self.makes_up,
+        };
+        let merge = &mut self.merge;
         let len = self.held.append(Origin::Concealment, len, |mut out| {
             let old = out.copy_from(merge.as_ref());
             let more = out.samples() - old;
-            conceal_fading(decoder, out.slice_mut(old, more), made, limit);
+            source.fill(out.slice_mut(old, more), made, limit);
             for plane in merge.as_mut().planes_mut() {
                 plane.copy_within(old.., 0);
             }
             let made = made.saturating_add(media_time(more as i64, out.rate()));
-            conceal_fading(decoder, merge.as_mut().slice_mut(ahead - old, old), made, limit);
+            source.fill(merge.as_mut().slice_mut(ahead - old, old), made, limit);
             out.samples()
         });
         self.mode = Mode::Concealing(time.saturating_add(self.time(len as i64)));
         self.owed += len;
+        self.interrupted = self.interrupted.saturating_add(self.time(len as i64));
         self.stats.concealed_samples += len as u64;
         if self.level.is_quiet(self.held.next(from + len).slice(from, len)) {
             self.stats.silent_concealed_samples += len as u64;
         }
     }
 
-    /// Adds `len` samples of silence.
+    /// Adds `len` samples of silence, or of the noise that the sender described when it paused.
     fn rest(&mut self, len: usize) {
+        if self.pausing {
+            let noise = &mut self.noise;
+            let len = self.held.append(Origin::Noise, len, |mut out| {
+                out.silence();
+                let len = out.samples();
+                noise.add(out, |_| 1.0);
+                len
+            });
+            self.stats.comfort_noise_samples += len as u64;
+            self.owed = self.owed.saturating_add(len);
+            return;
+        }
         let origin = if self.ever_started { Origin::Silence } else { Origin::Nothing };
         let len = self.held.append(origin, len, |mut out| {
             out.silence();
@@ -239,6 +292,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             self.stats.concealed_samples += len as u64;
             self.stats.silent_concealed_samples += len as u64;
             self.owed = self.owed.saturating_add(len);
+            self.interrupted = self.interrupted.saturating_add(self.time(len as i64));
         } else {
             self.stats.samples_before_start += len as u64;
         }
@@ -256,15 +310,30 @@ impl<D: AudioDecoder> AudioPlayout<D> {
 
     fn begin_concealment(&mut self) {
         let (audio, _) = self.held.around();
-        let len = audio.rate() / 100;
-        let last = audio.slice(audio.samples().saturating_sub(len as usize), len as usize);
-        self.conceal_limit = self.limits[usize::from(self.level.is_quiet(last))];
-        conceal_fading(&mut self.decoder, self.merge.as_mut(), 0, self.conceal_limit);
+        let last = |part: u32| {
+            let len = (audio.rate() / part) as usize;
+            audio.slice(audio.samples().saturating_sub(len), len)
+        };
+        // Ours fades by itself, to the noise behind the voice.
+        self.conceal_limit = self.limits[usize::from(self.makes_up || self.level.is_quiet(last(100)))];
+        self.concealer.begin(last(25));
+        let limit = self.conceal_limit;
+        let mut source = MadeUp {
+            decoder: &mut self.decoders[self.active].1,
+            concealer: &mut *self.concealer,
+            own: &mut self.makes_up,
+        };
+        source.fill(self.merge.as_mut(), 0, limit);
     }
 
     /// Real audio up to `position` is held.
     fn continue_from(&mut self, position: i64) {
-        (self.position, self.decoded_to) = (position, position);
+        (self.position, self.decoded_to, self.pausing) = (position, position, false);
+        if self.interrupted >= INTERRUPTION {
+            self.stats.interruption_count += 1;
+            self.stats.total_interruption_duration += duration(self.interrupted);
+        }
+        self.interrupted = 0;
         (self.mode, self.owed, self.started, self.ever_started) = (Mode::Playing, 0, true, true);
     }
 
@@ -273,24 +342,40 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let heard = now + self.format.rate.duration_of(from as u64);
         self.stats.jitter_buffer_delay += heard.saturating_since(entry.arrival) * count;
         self.stats.jitter_buffer_target_delay += duration(self.intake.target()) * count;
+        self.stats.jitter_buffer_minimum_delay += duration(self.intake.minimum()) * count;
         self.stats.jitter_buffer_emitted_count += u64::from(count);
     }
 }
 
-/// Lets the decoder make up all of `out`, which begins `time` after concealment began and has faded out at `limit`.
-fn conceal_fading<D: AudioDecoder>(decoder: &mut D, mut out: AudioMut<'_>, time: Nanos, limit: Nanos) {
-    let (len, rate) = (out.samples(), out.rate());
-    if len == 0 {
-        return;
-    }
-    let written = decoder.conceal(out.reborrow());
-    out.slice_mut(written, len).silence();
-    let fade = limit / 2;
-    if time.saturating_add(media_time(len as i64, rate)) > fade {
-        for plane in out.planes_mut() {
-            for (index, sample) in plane.iter_mut().enumerate() {
-                let left = limit.saturating_sub(time).saturating_sub(media_time(index as i64, rate));
-                *sample *= (left as f32 / fade.max(1) as f32).clamp(0.0, 1.0);
+/// Where made-up audio comes from.
+struct MadeUp<'a, D> {
+    decoder: &'a mut D,
+    concealer: &'a mut dyn Concealer,
+    /// Whether it is the concealer who makes it up.
+    own: &'a mut bool,
+}
+
+impl<D: AudioDecoder> MadeUp<'_, D> {
+    /// Fills all of `out`, which begins `time` after concealment began and has faded out at `limit`.
+    fn fill(&mut self, mut out: AudioMut<'_>, time: Nanos, limit: Nanos) {
+        let (len, rate) = (out.samples(), out.rate());
+        if len == 0 {
+            return;
+        }
+        let written = if *self.own { 0 } else { self.decoder.conceal(out.reborrow()).min(len) };
+        if written == 0 {
+            *self.own = true;
+        }
+        if written < len {
+            self.concealer.conceal(out.slice_mut(written, len - written));
+        }
+        let fade = limit / 2;
+        if time.saturating_add(media_time(len as i64, rate)) > fade {
+            for plane in out.planes_mut() {
+                for (index, sample) in plane.iter_mut().enumerate() {
+                    let left = limit.saturating_sub(time).saturating_sub(media_time(index as i64, rate));
+                    *sample *= (left as f32 / fade.max(1) as f32).clamp(0.0, 1.0);
+                }
             }
         }
     }

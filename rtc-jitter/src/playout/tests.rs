@@ -8,6 +8,7 @@ use rtc_core::{Malformed, PayloadType, SeqNum, Ssrc};
 use super::*;
 
 mod copies;
+mod pauses;
 
 const MONO: AudioFormat = AudioFormat { rate: Frequency::KHZ_8, channels: 1 };
 /// Samples of a packet of 20 ms.
@@ -113,7 +114,11 @@ fn run<D: AudioDecoder>(
 }
 
 fn balances(stats: &PlayoutStats) {
-    let made = stats.samples_decoded + stats.samples_redundant + stats.concealed_samples + stats.samples_before_start;
+    let made = stats.samples_decoded
+        + stats.samples_redundant
+        + stats.concealed_samples
+        + stats.samples_before_start
+        + stats.comfort_noise_samples;
     let changed = made + stats.inserted_samples_for_deceleration;
     let cut = stats.removed_samples_for_acceleration + stats.samples_trimmed;
     assert_eq!(stats.total_samples_received + stats.samples_buffered, changed - cut, "{stats:?}");

@@ -81,7 +81,8 @@ fn quiet_is_told_from_words_by_their_levels() {
     let (words, background) = (AudioRef::mono(&words, RATE), AudioRef::mono(&background, RATE));
     assert!(!level.is_quiet(words));
     for frame in 0..1_000 {
-        level.update(if frame % 50 < 30 { words } else { background });
+        let played = if frame % 50 < 30 { words } else { background };
+        level.update(power(played), played);
     }
     assert!(level.is_quiet(background));
     assert!(!level.is_quiet(words));
@@ -93,7 +94,8 @@ fn steady_sound_is_not_quiet() {
     let mut level = Level::default();
     let hum: Vec<f32> = WhiteNoise::new(2, 0.003).take(480).collect();
     for _ in 0..1_000 {
-        level.update(AudioRef::mono(&hum, RATE));
+        let played = AudioRef::mono(&hum, RATE);
+        level.update(power(played), played);
     }
     assert!(!level.is_quiet(AudioRef::mono(&hum, RATE)));
 }

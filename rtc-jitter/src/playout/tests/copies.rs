@@ -88,7 +88,7 @@ fn a_burst_is_had_from_one_packet_piece_by_piece() {
     let stats = playout.stats();
     assert_eq!((stats.samples_redundant, stats.concealed_samples), (5 * PTIME as u64, 0));
     // Oldest first, each once.
-    assert_eq!(playout.decoder.had, [5, 4, 3, 2, 1].map(|packets| (packets * PTIME, PTIME)));
+    assert_eq!(playout.decoders[0].1.had, [5, 4, 3, 2, 1].map(|packets| (packets * PTIME, PTIME)));
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn the_nearest_packet_that_knows_is_asked() {
     // Packet 15 knows nothing, 16 all.
     let (_, heard, playout) = play_without(10..15, |n| knows(n, 0, if n == 15 { 0 } else { 6 }));
     assert!(is_as_said(&heard, 5, 600));
-    assert_eq!(playout.decoder.had, [6, 5, 4, 3, 2].map(|packets| (packets * PTIME, PTIME)));
+    assert_eq!(playout.decoders[0].1.had, [6, 5, 4, 3, 2].map(|packets| (packets * PTIME, PTIME)));
     // Each knows only what is two packets before it, or farther.
     let (_, heard, playout) = play_without(10..12, |n| knows(n, 1, 4));
     assert!(is_as_said(&heard, 5, 600));
-    assert_eq!(playout.decoder.had, [(2 * PTIME, PTIME), (2 * PTIME, PTIME)]);
+    assert_eq!(playout.decoders[0].1.had, [(2 * PTIME, PTIME), (2 * PTIME, PTIME)]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn half_a_frame_made_up_leaves_half_a_copy_and_whole_ones() {
     arrivals[10].0 = 230;
     let (pulls, heard) = run(&mut playout, 0, 700, &arrivals);
     assert_eq!(kinds(&pulls)[22..26], [[PulledKind::Concealed].as_slice(), &[PulledKind::Redundant; 3]].concat());
-    assert_eq!(playout.decoder.had, [(240, 80), (160, 160)], "the last frame whole");
+    assert_eq!(playout.decoders[0].1.had, [(240, 80), (160, 160)], "the last frame whole");
     assert_eq!(heard[(20 + 215) * 8..(20 + 600) * 8], voice(600 * 8)[215 * 8..]);
 }
 
