@@ -6,6 +6,8 @@ CARGO ?= cargo
 ALL := --workspace --exclude rtc-benches --all-features
 # What `score` measures.
 MECHANISMS := bwe jitter fec audio3a mixer transport
+# How many seeds it measures each scenario with: `make score SEEDS=3` takes half as long.
+SEEDS ?= 7
 
 .PHONY: demo test setup lint features docs bench bench-smoke peers peers-test score clean
 
@@ -55,7 +57,7 @@ score: setup peers
 	$(CARGO) build --release -p rtc-benches --features peers-rust,peers-system
 	@for mechanism in $(MECHANISMS); do \
 		$(CARGO) run --release --quiet -p rtc-benches --features peers-rust,peers-system --bin score -- \
-			$$mechanism --html out/score/$$mechanism.html || exit 1; \
+			$$mechanism --seeds $(SEEDS) --html out/score/$$mechanism.html || exit 1; \
 	done
 
 ## peers-test: tests and lints of the peers themselves, and of what only they use

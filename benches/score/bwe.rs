@@ -88,7 +88,7 @@ fn measure(
     for (figure, bound) in bounds(scenario) {
         report.add(&setting, "bound", figure.metric(), bound);
     }
-    report.figures.push(curves.to_html());
+    report.figures.push((scenario.name.into(), curves.to_html()));
     Ok(())
 }
 

@@ -166,7 +166,7 @@ fn score(
     for (metric, mut values) in [DELAY, CONCEALED].into_iter().zip(bounds) {
         report.add(&setting, "bound", metric, median(&mut values));
     }
-    report.figures.push(page.to_html());
+    report.figures.push((scenario.name.clone(), page.to_html()));
     Ok(beside)
 }
 

@@ -250,7 +250,13 @@ fn score_meters(options: &Options, bar: &ProgressBar, setting: &dyn Fn(&str, Str
     for (name, part, degrees) in PEAKS.into_iter().filter(|(name, ..)| options.wants_scenario(name)) {
         let setting =
             setting(name, format!("EBU Tech 3341: half of full scale, {part} of the rate, {degrees} degrees"));
-        let samples = sine(part, degrees / 360.0 * TAU, 0.5, 2 * SECOND);
+        let mut samples = sine(part, degrees / 360.0 * TAU, 0.5, 2 * SECOND);
+        // A tone that begins at once has a higher peak there.
+        samples
+            .iter_mut()
+            .take(SECOND / 10)
+            .enumerate()
+            .for_each(|(at, sample)| *sample *= 10.0 * at as f32 / SECOND as f32);
         for subject in meters.iter().filter(|subject| options.wants_subject(&subject.name)) {
             let Some(make) = report.admit(subject) else { continue };
             let expected = 20.0 * 0.5_f64.log10();

@@ -25,9 +25,9 @@ pub(crate) struct Report {
     /// Whether the table has a line per scenario and subject in place of a block per scenario.
     #[serde(skip)]
     pub(crate) is_compact: bool,
-    /// Drawings for the page, as HTML.
+    /// Drawings for the page, as HTML, by scenario.
     #[serde(skip)]
-    pub(crate) figures: Vec<String>,
+    pub(crate) figures: Vec<(String, String)>,
 }
 
 /// Where it was measured.

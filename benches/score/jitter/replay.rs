@@ -114,7 +114,7 @@ impl Stream {
             let told = told.and_then(|position| usize::try_from(position.0.wrapping_sub(FIRST)).ok());
             let nearby = told.and_then(|told| nearby(&self.voice, told, out));
             let alike = nearby.map(|found| found.is_some()).filter(|_| is_compared);
-            pulls.push(Pull { at, heard, place: exact.or(nearby.flatten()), alike });
+            pulls.push(Pull { at, heard, place: exact.or_else(|| nearby.flatten()), alike });
         });
         pulls
     }

@@ -1,46 +1,50 @@
 use rtc_examples::chart::escape;
 
-use super::table::short;
+use super::table::cells;
 use super::{Report, Row};
 
-/// The report as a page that needs nothing but itself: curves, then all figures.
+/// The report as a page that needs nothing but itself: scenario by scenario its curves, then its figures.
 pub(crate) fn to_html(report: &Report) -> String {
-    let rows: String = report.rows.iter().map(row_html).collect();
-    let versions: String = report
-        .versions
-        .iter()
-        .map(|(name, version)| format!("<li>{}: {}</li>", escape(name), escape(version)))
-        .collect();
+    let blocks: String =
+        report.rows.chunk_by(|a, b| a.scenario == b.scenario).map(|rows| block(report, rows)).collect();
+    let version = |(name, version): (&String, &String)| format!("<li>{}: {}</li>", escape(name), escape(version));
+    let versions: String = report.versions.iter().map(version).collect();
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>score {mechanism}</title><style>{STYLE}</style>\
-         <h1>score {mechanism}</h1><p>{cpu}, {cores} cores, {os}</p>{figures}\
-         <table><thead><tr><th>scenario<th>input<th>seeds<th>subject<th>metric<th>value<th>unit<th>target<th>met</thead>\
-         <tbody>{rows}</tbody></table><ul>{versions}</ul></html>\n",
+         <h1>score {mechanism}</h1><p>{cpu}, {cores} cores, {os}</p>{blocks}<ul>{versions}</ul></html>\n",
         mechanism = report.mechanism,
-        figures = report.figures.concat(),
         cpu = escape(&report.machine.cpu),
         cores = report.machine.cores,
         os = escape(&report.machine.os),
     )
 }
 
-fn row_html(row: &Row) -> String {
-    let met = match row.met {
-        Some(true) => "met",
-        Some(false) => "missed",
-        None => "",
-    };
+/// The curves of a scenario, and a table with a line per subject.
+fn block(report: &Report, rows: &[Row]) -> String {
+    let first = &rows[0];
+    let figures = report.figures.iter().filter(|(scenario, _)| *scenario == first.scenario);
+    let figures: String = figures.map(|(_, figure)| figure.as_str()).collect();
+    let title = if figures.is_empty() { format!("<h3>{}</h3>", escape(&first.scenario)) } else { figures };
+    let lines: String = cells(rows)
+        .iter()
+        .map(|line| format!("<tr>{}</tr>", line.iter().map(|text| cell(text)).collect::<String>()))
+        .collect();
+    let input = escape(&first.input);
     format!(
-        "<tr class=\"{met}\"><td>{}<td>{}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}<td>{}<td>{met}</tr>\n",
-        escape(&row.scenario),
-        escape(&row.input),
-        row.seeds,
-        escape(&row.subject),
-        escape(row.metric),
-        row.value.map_or_else(|| "-".to_owned(), short),
-        escape(row.unit),
-        row.target.map_or_else(String::new, |target| escape(&target.to_string())),
+        "{title}<div class=\"wide\"><table><caption>{input} (median of {} seeds)</caption>{lines}</table></div>\n",
+        first.seeds
     )
+}
+
+fn cell(text: &str) -> String {
+    let class = if text.ends_with(" MISSED") {
+        "missed"
+    } else if text.ends_with(" met") {
+        "met"
+    } else {
+        ""
+    };
+    format!("<td class=\"{class}\">{}</td>", escape(text))
 }
 
 const STYLE: &str = "\
@@ -52,6 +56,7 @@ svg{width:100%;height:auto;overflow:visible}svg text{font-size:11px;fill:current
 .grid{stroke:var(--line)}.mark{stroke:currentColor;stroke-dasharray:4 3}text.mark{stroke:none}
 .line{fill:none;stroke-width:1.5;stroke:var(--c)}.area{opacity:.25;fill:var(--c)}.dot{fill:var(--c)}
 .key{margin-right:1rem;display:inline-block}.key::before{content:'\\25A0 ';color:var(--c)}
-table{border-collapse:collapse;font-size:13px}td,th{padding:.15rem .5rem;border-bottom:1px solid var(--line);text-align:left}
-.n{text-align:right}tr.missed td:last-child{color:#dc2626}tr.met td:last-child{color:#059669}
+.wide{overflow-x:auto;margin-bottom:2rem}table{border-collapse:collapse;font-size:13px}caption{text-align:left;opacity:.75}
+td{padding:.15rem .5rem;border-bottom:1px solid var(--line);text-align:right}td:first-child{text-align:left;white-space:nowrap}
+tr:first-child{vertical-align:bottom}td.missed{color:#dc2626}td.met{color:#059669}
 ";

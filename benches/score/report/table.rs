@@ -69,7 +69,7 @@ fn target(row: &Row) -> String {
 }
 
 /// Head line, a line per subject, and one with the targets.
-fn cells(rows: &[Row]) -> Vec<Vec<String>> {
+pub(super) fn cells(rows: &[Row]) -> Vec<Vec<String>> {
     let mut subjects: Vec<&str> = Vec::new();
     let mut metrics: Vec<(&str, &str)> = Vec::new();
     for row in rows {
@@ -107,7 +107,7 @@ fn cell(row: &Row) -> String {
 }
 
 /// Four digits or so.
-pub(super) fn short(value: f64) -> String {
+fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
