@@ -16,6 +16,11 @@ const COARSE_HZ: u32 = 8_000;
 /// Mean square below which audio is quiet whatever went before: -70 dB of full scale.
 const INAUDIBLE: f32 = 1e-7;
 
+/// Peak over those to both sides that makes a transient: 6 dB. The periods of a voice differ by less.
+const TRANSIENT: f32 = 2.0;
+/// Peaks below it are heard by nobody: -54 dB of full scale.
+const AUDIBLE: f32 = 2e-3;
+
 /// Finds lags by normalised correlation, coarse at 8 kHz, then to the sample.
 #[derive(Debug)]
 pub(crate) struct Stretch {
@@ -154,6 +159,22 @@ impl Level {
         let power = power(audio);
         power < INAUDIBLE || (power < 8.0 * self.floor && power < 0.01 * self.peak)
     }
+}
+
+/// Whether `len` samples at `at` hold something short and loud that neither side of them has: cut out it would be missing,
+/// repeated it would be heard twice.
+pub(crate) fn is_transient(audio: AudioRef<'_>, at: usize, len: usize) -> bool {
+    let peak = |from: usize, to: usize| {
+        let samples = |plane: &[f32]| plane[from.min(plane.len())..to.min(plane.len())].iter().fold(0.0, loudest);
+        audio.planes().map(samples).fold(0.0, f32::max)
+    };
+    let inside = peak(at, at + len);
+    let around = peak(at.saturating_sub(len), at).max(peak(at + len, at + 2 * len));
+    inside > AUDIBLE && inside > TRANSIENT * around
+}
+
+fn loudest(most: f32, sample: &f32) -> f32 {
+    most.max(sample.abs())
 }
 
 /// Mean square over all channels.

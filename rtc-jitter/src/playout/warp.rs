@@ -8,7 +8,7 @@ use rtc_core::time::Instant;
 use super::{AudioPlayout, PulledKind};
 use crate::arrival::Nanos;
 use crate::decide::{Direction, Mode, Warp, warp};
-use crate::stretch::Cut;
+use crate::stretch::{Cut, is_transient};
 
 /// How long play-out keeps a delay that a packet just needed, though it is above the target: two packets of 60 ms. Longer costs
 /// delay after each stall, and what comes next is hardly ever as late.
@@ -97,6 +97,11 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             Direction::Faster => self.cut_out(now, len, goal, affordable, &plan)?,
             Direction::Slower => self.repeat(now, len, target, affordable, &plan)?,
         };
+        let (audio, at) = self.held.around();
+        let from = if jump > 0 { at } else { at - jump.unsigned_abs().min(at) };
+        if is_transient(audio, from, jump.unsigned_abs() + self.stretch.overlap()) {
+            return None;
+        }
         let before = self.slack(now, len, self.pending());
         self.held.splice(jump, self.stretch.overlap());
         self.pace.shift(self.slack(now, len, self.pending()).saturating_sub(before));

@@ -87,13 +87,13 @@ fn largest_step(samples: &[f32]) -> f32 {
 }
 
 #[test]
-fn pitch_stays_within_a_hundredth() {
+fn pitch_stays_within_half_a_percent() {
     for hertz in [80.0, 123.0, 220.0, 440.0, 1_234.5, 3_400.0] {
         let (heard, kinds) = stretched(&[sine(hertz)]);
         assert!(kinds.contains(&PulledKind::Stretched) && kinds.contains(&PulledKind::Accelerated));
         for part in parts(&heard[0]) {
             let pitch = pitch(part);
-            assert!((pitch / hertz - 1.0).abs() < 0.01, "{hertz} Hz became {pitch} Hz");
+            assert!((pitch / hertz - 1.0).abs() < 0.005, "{hertz} Hz became {pitch} Hz");
         }
     }
 }
@@ -167,4 +167,76 @@ fn there_are_no_clicks() {
     }
     let (heard, _) = stretched(&[sine(220.0)]);
     assert!(largest_step(&heard[0]) <= largest_step(&sine(220.0)) * 1.1);
+}
+
+#[test]
+fn what_is_in_one_channel_is_not_heard_in_the_other() {
+    let left: Vec<f32> = Speech::new(RATE, 3).take(13 * 48_000).collect();
+    let silent = vec![0.0; left.len()];
+    for (planes, quiet) in [([left.clone(), silent.clone()], 1), ([silent, left], 0)] {
+        let (heard, _) = stretched(&planes);
+        let power = |samples: &[f32]| samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+        assert!(power(&heard[quiet]) <= 1e-8 * power(&heard[1 - quiet]), "80 dB of separation");
+    }
+}
+
+#[test]
+fn each_click_is_heard_once() {
+    // Behind a voice that would be cut anywhere: a click each 70 ms that is nothing like what is around it.
+    for hum in [0.0, 0.05] {
+        let mut sound: Vec<f32> = Sine::new(RATE, 150.0, hum).take(13 * 48_000).collect();
+        let clicks: Vec<usize> = (1..180).map(|n| n * 3_360 + n % 7 * 11).collect();
+        for click in &clicks {
+            for (index, sample) in sound[*click..click + 48].iter_mut().enumerate() {
+                *sample += if index % 2 == 0 { 0.6 } else { -0.6 };
+            }
+        }
+        let (heard, kinds) = stretched(&[sound]);
+        assert!(kinds.contains(&PulledKind::Stretched) && kinds.contains(&PulledKind::Accelerated));
+        let loud: Vec<usize> = heard[0].iter().enumerate().filter(|(_, x)| x.abs() > 0.3).map(|(at, _)| at).collect();
+        let count = 1 + loud.windows(2).filter(|pair| pair[1] - pair[0] > 480).count();
+        let played = clicks.iter().filter(|click| **click < 13 * 48_000 - 2_400).count();
+        assert!(count.abs_diff(played) <= 1, "{count} of {played} clicks beside a hum of {hum}");
+    }
+}
+
+/// An hour of stereo on a perfect network: each channel is where it belongs, nothing is put in, and all of it is heard but for
+/// what the delay before the jitter was known is worth.
+#[test]
+fn an_hour_of_stereo_on_a_perfect_network_is_heard_as_it_was_said() {
+    let format = AudioFormat { rate: RATE, channels: 2 };
+    let mut encoder = PcmEncoder::new(Coding::L16, format).unwrap();
+    let mut playout =
+        AudioPlayout::new(PlayoutConfig::default(), PcmDecoder::new(Coding::L16, format).unwrap()).unwrap();
+    // A minute that repeats; never zero for long in either channel, and of another sign in each.
+    let voice: Vec<f32> = Speech::new(RATE, 3).take(60 * 48_000).map(|sample| 0.4 * sample + 0.1).collect();
+    let other: Vec<f32> = voice.iter().map(|sample| -0.5 * sample).collect();
+    let mut payload = vec![0; PACKET * 4];
+    let (mut swapped, mut zeros, mut real) = (0_u64, 0_u64, 0_u64);
+    for pull in 0..360_000_usize {
+        let now = Instant::from_millis(pull as u64 * 10);
+        if pull % 2 == 0 {
+            let n = pull / 2;
+            let at = n * PACKET % voice.len();
+            let frame = AudioRef::stereo(&voice[at..at + PACKET], &other[at..at + PACKET], RATE).unwrap();
+            encoder.encode(frame, &mut payload).unwrap();
+            let (seq, time) = (u16::try_from(n % 65_536).unwrap(), u32::try_from(n * PACKET).unwrap());
+            let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(time), Ssrc(1));
+            playout.insert(now, packet.build(&payload).unwrap());
+        }
+        let (mut left, mut right) = ([0.0; PULL], [0.0; PULL]);
+        playout.pull(now, AudioMut::stereo(&mut left, &mut right, RATE).unwrap());
+        if pull > 100 {
+            real += PULL as u64;
+            swapped +=
+                left.iter().zip(&right).filter(|(left, right)| (**right + 0.5 * **left).abs() > 4e-5).count() as u64;
+            zeros += left.chunks(48).filter(|part| part.iter().all(|sample| *sample == 0.0)).count() as u64;
+        }
+    }
+    let stats = playout.stats();
+    assert_eq!((swapped, zeros, stats.concealed_samples, stats.inserted_samples_for_deceleration), (0, 0, 0, 0));
+    assert_eq!(stats.packets.packets_played + stats.packets.packets_buffered, 180_000);
+    // The 60 ms before anything is known, less the least delay.
+    assert!(stats.removed_samples_for_acceleration <= 55 * 48, "{}", stats.removed_samples_for_acceleration);
+    assert!(real > 359_000 * PULL as u64);
 }
