@@ -13,6 +13,7 @@ use crate::{Options, interop, peers};
 
 mod blocks;
 mod bounds;
+mod bursts;
 mod closed_loop;
 mod dred;
 mod method;
@@ -68,6 +69,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         bar.inc(1);
     }
     dred::run(options, bar, &mut report);
+    bursts::run(options, bar, &mut report);
     if let Err(error) = blocks::add_xor(options, &mut report) {
         bar.suspend(|| eprintln!("xor: {error}"));
     }

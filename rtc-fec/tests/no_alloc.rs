@@ -15,11 +15,13 @@ use rtc_core::bwe::{Ecn, PacketResult, SentPacket};
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
 use rtc_core::{DataSize, PayloadType, RtpPacket, SeqNum, Ssrc};
+use rtc_fec::cauchy::{CauchyEncoder, CauchyEncoderConfig};
 use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
 use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_fec::nack::{NackConfig, NackGenerator, pack};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig, RedForwarder, RedForwarderConfig};
 use rtc_fec::repair::{Carried, RepairConfig, RepairScheduler};
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
@@ -74,7 +76,14 @@ fn steady_state_does_not_allocate() {
     assert_eq!(nack_and_rtx(&packets), 0, "NACK and RTX");
     assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
     assert_eq!(repair_scheduler(&packets), 0, "repair driven by the sender");
+    assert_eq!(linear_encoder(&packets, &mut rlc()), 0, "RLC encoder");
+    assert_eq!(linear_encoder(&packets, &mut cauchy()), 0, "Cauchy encoder");
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
+    for (name, blocks) in
+        [("RLC", linear_decoder(&packets, &mut rlc())), ("Cauchy", linear_decoder(&packets, &mut cauchy()))]
+    {
+        assert!(blocks <= 30, "{name} decoder: {blocks}");
+    }
     let blocks = ulpfec_decoder(&packets);
     assert!(blocks <= 30, "ULPFEC decoder: {blocks}");
     let protections = [FlexfecProtection::even(20, 10), FlexfecProtection::grid(10, 4)];
@@ -278,5 +287,47 @@ fn flexfec_decoder(packets: &[RtpPacket], protection: FlexfecProtection, sources
         while decoder.poll_recovered().is_some() {}
     });
     assert!(decoder.stats().recovered > 600, "{:?}", decoder.stats());
+    count
+}
+
+fn rlc() -> RlcEncoder {
+    RlcEncoder::new(RlcEncoderConfig::default()).unwrap()
+}
+
+fn cauchy() -> CauchyEncoder {
+    CauchyEncoder::new(CauchyEncoderConfig::default()).unwrap()
+}
+
+fn linear_encoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
+    let mut repairs = 0;
+    let count = allocations(packets, |packet| {
+        encoder.protect(packet);
+        while encoder.poll_repair().is_some() {
+            repairs += 1;
+        }
+    });
+    assert_eq!(repairs, 4_000);
+    count
+}
+
+fn linear_decoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
+    let mut decoder = RlcDecoder::new(RlcDecoderConfig::default()).unwrap();
+    // Made beforehand: what is counted is the decoder's.
+    let mut repairs = Vec::new();
+    for packet in packets {
+        encoder.protect(packet);
+        repairs.push(core::array::from_fn::<_, 5, _>(|_| encoder.poll_repair()));
+    }
+    let mut repairs = repairs.iter();
+    let count = allocations(packets, |packet| {
+        if !lost(packet) {
+            decoder.insert_source(packet);
+        }
+        for repair in repairs.next().unwrap().iter().flatten() {
+            decoder.insert_repair(repair).unwrap();
+        }
+        while decoder.poll_recovered().is_some() {}
+    });
+    assert_eq!(decoder.stats().recovered, 800);
     count
 }

@@ -5,6 +5,8 @@
 #[path = "common/packets.rs"]
 mod packets;
 
+#[path = "prop/cauchy.rs"]
+mod cauchy;
 #[path = "prop/flexfec.rs"]
 mod flexfec;
 #[path = "prop/keyframe.rs"]

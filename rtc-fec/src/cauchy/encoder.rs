@@ -7,7 +7,7 @@ use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use super::matrix::column;
 use super::{Block, MAX_BLOCK};
 use crate::POOL_LEN;
-use crate::linear::{Code, Covered, Header, LENGTH_LEN, length_product};
+use crate::linear::{Code, Covered, Header, LENGTH_LEN, Rows, length_product};
 use crate::simd::spread;
 
 /// Bytes of a sum at first: as much as common packets have. They grow to what is protected.
@@ -69,10 +69,8 @@ pub struct CauchyEncoder {
     model: RtpPacket,
     next_seq: SeqNum,
     open: Option<Open>,
-    /// The sums, one after the other; zeros from [`Open::longest`] on, or everywhere if no block is open.
-    sums: Vec<u8>,
-    /// Bytes of each.
-    stride: usize,
+    /// The sums; zeros from [`Open::longest`] on, or everywhere if no block is open.
+    sums: Rows,
     /// Of the lengths.
     lengths: [[u8; LENGTH_LEN]; MAX_BLOCK],
     due: VecDeque<RtpPacket>,
@@ -104,8 +102,7 @@ impl CauchyEncoder {
             model: RtpPacket::builder(config.payload_type, SeqNum(0), RtpTime(0), Ssrc(0)).build(&[])?,
             next_seq: config.first_seq,
             open: None,
-            sums: vec![0; SYMBOL_LEN * config.block.repair()],
-            stride: SYMBOL_LEN,
+            sums: Rows::new(config.block.repair(), SYMBOL_LEN),
             lengths: [[0; LENGTH_LEN]; MAX_BLOCK],
             due: VecDeque::with_capacity(MAX_DUE),
             pool: BytesMut::with_capacity(POOL_LEN),
@@ -116,8 +113,7 @@ impl CauchyEncoder {
     /// Sets how much to protect, from the next block on.
     pub fn set_block(&mut self, block: Block) {
         self.config.block = block;
-        let len = self.sums.len().max(block.repair() * self.stride);
-        self.sums.resize(len, 0);
+        self.sums.reserve(block.repair(), 0);
     }
 
     /// Ends the block in progress, such as after a picture. It has as many repair packets for its packets as a whole one, rounded
@@ -130,7 +126,7 @@ impl CauchyEncoder {
         for row in 0..repair {
             self.emit(&open, row);
         }
-        for sum in self.sums.chunks_exact_mut(self.stride).take(open.block.repair()) {
+        for sum in self.sums.first_mut(open.block.repair()) {
             sum[..open.longest].fill(0);
         }
         self.lengths.fill([0; LENGTH_LEN]);
@@ -173,7 +169,7 @@ impl CauchyEncoder {
     fn emit(&mut self, open: &Open, row: usize) {
         let code = Code::Cauchy { row: row.to_le_bytes()[0] };
         let (header, len) = Header { code, base: open.base, covered: open.covered }.to_bytes();
-        let sum = &self.sums[row * self.stride..][..open.longest];
+        let sum = &self.sums.row(row)[..open.longest];
         let (seq, ssrc) = (self.next_seq, self.config.ssrc.unwrap_or(open.ssrc));
         let repair = self.model.repack_in(&mut self.pool, &[&header[..len], &self.lengths[row], sum], |header| {
             header.set_seq(seq);
@@ -188,19 +184,6 @@ impl CauchyEncoder {
             self.stats.overflowed += 1;
         }
         self.due.push_back(repair);
-    }
-
-    /// Makes the sums long enough for a packet of this many bytes.
-    fn reserve(&mut self, len: usize) {
-        if len <= self.stride {
-            return;
-        }
-        let stride = len.next_multiple_of(64);
-        let mut sums = vec![0; self.sums.len() / self.stride * stride];
-        for (new, old) in sums.chunks_exact_mut(stride).zip(self.sums.chunks_exact(self.stride)) {
-            new[..self.stride].copy_from_slice(old);
-        }
-        (self.sums, self.stride) = (sums, stride);
     }
 }
 
@@ -217,13 +200,14 @@ impl FecEncoder for CauchyEncoder {
             return;
         };
         let Some(open) = self.open else { return };
-        self.reserve(packet.as_bytes().len());
+        self.sums.reserve(0, packet.as_bytes().len());
         let factors = &column(place)[..open.block.repair()];
         for (sum, factor) in self.lengths.iter_mut().zip(factors) {
             let product = length_product(*factor, packet).unwrap_or_default();
             sum.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
         }
-        spread(&mut self.sums, self.stride, factors, packet.as_bytes());
+        let stride = self.sums.stride();
+        spread(self.sums.all_mut(), stride, factors, packet.as_bytes());
         self.stats.protected += 1;
         if open.covered.count() == open.block.media() {
             self.flush();

@@ -1,5 +1,6 @@
 use core::ops::Range;
 
+use super::rows::Rows;
 use super::symbol::LENGTH_LEN;
 use crate::gf256::{inverse, mul};
 use crate::simd::{dot, spread};
@@ -8,7 +9,7 @@ use crate::simd::{dot, spread};
 pub(crate) const MAX_UNKNOWN: usize = 128;
 /// Where in a row the length is, after a coefficient for each column, and where the symbol.
 const LENGTH: Range<usize> = MAX_UNKNOWN..MAX_UNKNOWN + LENGTH_LEN;
-const SYMBOL: usize = MAX_UNKNOWN + 16;
+const SYMBOL: usize = MAX_UNKNOWN + 64;
 /// Bytes of symbol a row has room for at first: as much as common packets have.
 const SYMBOL_LEN: usize = 1_520;
 /// Terms summed up in one pass.
@@ -21,14 +22,13 @@ const TERMS: usize = 32;
 /// A row is the coefficients, the length and the symbol, one after the other: what is done to one is done to all.
 #[derive(Debug)]
 pub(crate) struct Solver {
-    rows: Vec<u8>,
-    stride: usize,
+    rows: Rows,
     /// Bytes in use of a row; those after it mean nothing.
     used: usize,
     /// Of each row in use.
     pivots: Vec<usize>,
     /// The row being worked in or out, as long as the others.
-    scratch: Vec<u8>,
+    scratch: Rows,
     factors: Vec<u8>,
     max_rows: usize,
 }
@@ -51,13 +51,11 @@ static UNITS: [u8; 2 * MAX_UNKNOWN] = {
 
 impl Solver {
     pub(crate) fn new(max_rows: usize) -> Self {
-        let stride = SYMBOL + SYMBOL_LEN;
         Self {
-            rows: vec![0; stride * max_rows],
-            stride,
+            rows: Rows::new(max_rows, SYMBOL + SYMBOL_LEN),
             used: SYMBOL,
             pivots: Vec::with_capacity(max_rows),
-            scratch: vec![0; stride],
+            scratch: Rows::new(1, SYMBOL + SYMBOL_LEN),
             factors: Vec::with_capacity(max_rows),
             max_rows,
         }
@@ -65,21 +63,22 @@ impl Solver {
 
     /// Begins an equation with the coefficients of its unknowns; whether the rows do not say as much already.
     pub(crate) fn begin(&mut self, coefficients: &[(usize, u8)]) -> bool {
-        self.scratch[..SYMBOL].fill(0);
+        let scratch = self.scratch.all_mut();
+        scratch[..SYMBOL].fill(0);
         for (column, coefficient) in coefficients {
-            self.scratch[*column] = *coefficient;
+            scratch[*column] = *coefficient;
         }
         self.factors.clear();
-        self.factors.extend(self.pivots.iter().map(|pivot| self.scratch[*pivot]));
-        self.reduce(0..SYMBOL);
-        self.scratch[..MAX_UNKNOWN].iter().any(|coefficient| *coefficient != 0)
+        self.factors.extend(self.pivots.iter().map(|pivot| scratch[*pivot]));
+        self.reduce(0..LENGTH.end);
+        self.scratch.all()[..MAX_UNKNOWN].iter().any(|coefficient| *coefficient != 0)
     }
 
     /// Finishes the equation that was begun and found to be new: this is the sum of its unknowns and of `known`. There must be
     /// room for a row.
     pub(crate) fn finish(&mut self, length: [u8; LENGTH_LEN], symbol: &[u8], known: &[(u8, &[u8])]) {
         self.reserve(symbol.len());
-        let (head, rest) = self.scratch.split_at_mut(SYMBOL);
+        let (head, rest) = self.scratch.all_mut().split_at_mut(SYMBOL);
         head[LENGTH].iter_mut().zip(length).for_each(|(sum, byte)| *sum ^= byte);
         rest[..symbol.len()].copy_from_slice(symbol);
         rest[symbol.len()..].fill(0);
@@ -93,9 +92,10 @@ impl Solver {
         self.reserve(packet.len());
         if let Some(row) = self.pivots.iter().position(|pivot| *pivot == column) {
             self.take(row);
-            self.scratch[column] = 0;
-            self.scratch[LENGTH].iter_mut().zip(length(1)).for_each(|(sum, byte)| *sum ^= byte);
-            dot(&mut self.scratch[SYMBOL..self.used], &[(1, packet)]);
+            let scratch = self.scratch.all_mut();
+            scratch[column] = 0;
+            scratch[LENGTH].iter_mut().zip(length(1)).for_each(|(sum, byte)| *sum ^= byte);
+            dot(&mut scratch[SYMBOL..self.used], &[(1, packet)]);
             self.place();
             return;
         }
@@ -103,21 +103,20 @@ impl Solver {
         if self.factors.iter().all(|factor| *factor == 0) {
             return;
         }
-        for (row, factor) in self.rows.chunks_exact_mut(self.stride).zip(&self.factors) {
+        for (row, factor) in self.rows.first_mut(self.factors.len()).zip(&self.factors) {
             row[column] = 0;
             row[LENGTH].iter_mut().zip(length(*factor)).for_each(|(sum, byte)| *sum ^= byte);
         }
         // The last row ends with its stride, and the symbols begin later.
         let (last, factors) = self.factors.split_last().unwrap_or((&0, &[]));
-        spread(&mut self.rows[SYMBOL..], self.stride, factors, packet);
-        let last_row = &mut self.rows[factors.len() * self.stride..][SYMBOL..self.used];
-        dot(last_row, &[(*last, packet)]);
+        let stride = self.rows.stride();
+        spread(&mut self.rows.all_mut()[SYMBOL..], stride, factors, packet);
+        dot(&mut self.rows.row_mut(factors.len())[SYMBOL..self.used], &[(*last, packet)]);
     }
 
     /// A column is no longer wanted: takes it out of the rows, of which one is lost if there is any with it; says whether.
     pub(crate) fn forget(&mut self, column: usize) -> bool {
-        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
-        let Some(row) = rows.into_iter().position(|row| row[column] != 0) else { return false };
+        let Some(row) = self.rows.first(self.pivots.len()).position(|row| row[column] != 0) else { return false };
         self.take(row);
         self.eliminate(column);
         true
@@ -128,9 +127,9 @@ impl Solver {
         // From the end, where rows are dropped at no cost.
         let row = (0..self.pivots.len()).rev().find(|row| {
             let unit = &UNITS[MAX_UNKNOWN - 1 - self.pivots[*row]..][..MAX_UNKNOWN];
-            self.rows[row * self.stride..][..MAX_UNKNOWN] == *unit
+            self.rows.row(*row)[..MAX_UNKNOWN] == *unit
         })?;
-        let bytes = &self.rows[row * self.stride..][..self.used];
+        let bytes = &self.rows.row(row)[..self.used];
         let length = [bytes[LENGTH.start], bytes[LENGTH.start + 1]];
         Some(Solved { row, column: self.pivots[row], length, symbol: &bytes[SYMBOL..] })
     }
@@ -139,7 +138,8 @@ impl Solver {
     pub(crate) fn drop_row(&mut self, row: usize) {
         let last = self.pivots.len() - 1;
         if row < last {
-            self.rows.copy_within(last * self.stride..last * self.stride + self.used, row * self.stride);
+            let (from, to) = (last * self.rows.stride(), row * self.rows.stride());
+            self.rows.all_mut().copy_within(from..from + self.used, to);
         }
         self.pivots.swap_remove(row);
     }
@@ -150,7 +150,7 @@ impl Solver {
 
     /// Whether any row has the column.
     pub(crate) fn has(&self, column: usize) -> bool {
-        self.rows.chunks_exact(self.stride).take(self.pivots.len()).any(|row| row[column] != 0)
+        self.rows.first(self.pivots.len()).any(|row| row[column] != 0)
     }
 
     /// Rows in use.
@@ -160,14 +160,15 @@ impl Solver {
 
     /// Adds the rows to the scratch row, each times its factor, as far as `range` goes.
     fn reduce(&mut self, range: Range<usize>) {
-        let mut rows = self.rows.chunks_exact(self.stride).map(|row| &row[range.clone()]).zip(&self.factors);
+        let rows = self.rows.first(self.factors.len()).map(|row| &row[range.clone()]);
+        let mut rows = rows.zip(&self.factors).filter(|(_, factor)| **factor != 0);
         loop {
             let (mut terms, mut count) = ([(0, &[][..]); TERMS], 0);
-            for (term, (row, factor)) in terms.iter_mut().zip(rows.by_ref().filter(|(_, factor)| **factor != 0)) {
+            for (term, (row, factor)) in terms.iter_mut().zip(rows.by_ref()) {
                 *term = (*factor, row);
                 count += 1;
             }
-            dot(&mut self.scratch[range.clone()], &terms[..count]);
+            dot(&mut self.scratch.all_mut()[range.clone()], &terms[..count]);
             if count < TERMS {
                 return;
             }
@@ -176,54 +177,48 @@ impl Solver {
 
     /// Makes a row of the scratch row, which has no pivot of another; nothing if it has no column at all.
     fn place(&mut self) {
-        let columns = &self.scratch[..MAX_UNKNOWN];
+        let columns = &self.scratch.all()[..MAX_UNKNOWN];
         let Some(pivot) = columns.iter().position(|coefficient| *coefficient != 0) else { return };
         debug_assert!(self.len() < self.max_rows);
         self.eliminate(pivot);
-        let scale = inverse(self.scratch[pivot]);
-        let row = &mut self.rows[self.pivots.len() * self.stride..][..self.used];
+        let scratch = &self.scratch.all()[..self.used];
+        let row = &mut self.rows.row_mut(self.pivots.len())[..self.used];
         row.fill(0);
-        dot(row, &[(scale, &self.scratch[..self.used])]);
+        dot(row, &[(inverse(scratch[pivot]), scratch)]);
         self.pivots.push(pivot);
     }
 
     /// Takes a column that the scratch row has out of all rows.
     fn eliminate(&mut self, column: usize) {
         self.gather_factors(column);
-        let scale = inverse(self.scratch[column]);
+        let scratch = &self.scratch.all()[..self.used];
+        let scale = inverse(scratch[column]);
         self.factors.iter_mut().for_each(|factor| *factor = mul(*factor, scale));
-        spread(&mut self.rows, self.stride, &self.factors, &self.scratch[..self.used]);
+        let stride = self.rows.stride();
+        spread(self.rows.all_mut(), stride, &self.factors, scratch);
     }
 
     /// Moves a row out of use, to the scratch row.
     fn take(&mut self, row: usize) {
-        self.scratch[..self.used].copy_from_slice(&self.rows[row * self.stride..][..self.used]);
+        self.scratch.all_mut()[..self.used].copy_from_slice(&self.rows.row(row)[..self.used]);
         self.drop_row(row);
     }
 
     /// The coefficients of a column in the rows in use.
     fn gather_factors(&mut self, column: usize) {
         self.factors.clear();
-        let rows = self.rows.chunks_exact(self.stride).take(self.pivots.len());
-        self.factors.extend(rows.map(|row| row[column]));
+        self.factors.extend(self.rows.first(self.pivots.len()).map(|row| row[column]));
     }
 
     /// Makes rows long enough for a symbol of this many bytes.
     fn reserve(&mut self, symbol_len: usize) {
         let needed = SYMBOL + symbol_len;
-        if needed > self.stride {
-            let stride = needed.next_multiple_of(64);
-            let mut rows = vec![0; stride * self.max_rows];
-            for (new, old) in rows.chunks_exact_mut(stride).zip(self.rows.chunks_exact(self.stride)) {
-                new[..self.used].copy_from_slice(&old[..self.used]);
-            }
-            self.scratch.resize(stride, 0);
-            (self.rows, self.stride) = (rows, stride);
-        }
+        self.rows.reserve(0, needed);
+        self.scratch.reserve(0, needed);
         if self.pivots.is_empty() {
             self.used = needed;
         } else if needed > self.used {
-            for row in self.rows.chunks_exact_mut(self.stride).take(self.pivots.len()) {
+            for row in self.rows.first_mut(self.pivots.len()) {
                 row[self.used..needed].fill(0);
             }
             self.used = needed;

@@ -83,8 +83,8 @@ pub struct RlcDecoderStats {
 ///
 /// A damaged repair packet cannot be told from a good one, but what comes of it can: a recovered packet must have the number
 /// it was missing under, the version and SSRC of the media, and zeros after its length. If one has not, all equations held are
-/// dropped, as what is wrong has been worked into them. Damage to the end of a repair packet's symbol is not found this way:
-/// it is for UDP's checksum or SRTP to find.
+/// dropped, as what is wrong has been worked into them. A wrong header, or a repair packet of another stream, is found this way;
+/// single bytes wrong in the symbol or its length are not: they are for UDP's checksum or SRTP to find, as in media.
 #[derive(Debug)]
 pub struct RlcDecoder {
     config: RlcDecoderConfig,
