@@ -17,12 +17,14 @@ use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::Instant;
 use rtc_core::{Malformed, PayloadType, RtpPacket, SeqNum, Ssrc};
+use rtc_fec::cauchy::{Block, CauchyEncoder, CauchyEncoderConfig};
 use rtc_fec::flexfec::{
     FlexfecDecoder, FlexfecDecoderConfig, FlexfecDecoderStats, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection,
     FlexfecVariant,
 };
 use rtc_fec::nack::{NackConfig, NackGenerator, NackPair, pack};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::rtx::{
     Received, Retransmit, RtxHistory, RtxHistoryConfig, RtxPayloadType, RtxReceiver, RtxReceiverConfig,
 };
@@ -30,7 +32,7 @@ use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
 
-/// Mutated inputs of each test; there are five.
+/// Mutated inputs of each test; there are six.
 const INPUTS: u64 = 200_000;
 /// Packets of media in an episode.
 const PACKETS: u16 = 60;
@@ -180,6 +182,15 @@ fn flexfec_members(variant: FlexfecVariant, payload: &[u8]) -> Vec<u16> {
     named(offsets)
 }
 
+/// The packets a payload of the linear codes names; as far as it can be read.
+fn linear_members(payload: &[u8]) -> Vec<u16> {
+    let [first, span, b0, b1, _, _, mask @ ..] = payload else { return Vec::new() };
+    let base = u16::from_be_bytes([*b0, *b1]);
+    let bit = |n: u16| mask.get(usize::from(n / 8)).is_some_and(|byte| byte & (0x80 >> (n % 8)) != 0);
+    let covered = (0..=u16::from(*span)).filter(|n| first & 0x10 == 0 || bit(*n));
+    covered.map(|n| base.wrapping_add(n)).collect()
+}
+
 /// What came of damage.
 #[derive(Debug, Default)]
 struct Tally {
@@ -318,6 +329,37 @@ fn flexfec() {
         }
     }
     println!("FlexFEC: {} mutated inputs, {tally:?}", mutator.mutated);
+}
+
+#[test]
+fn linear_codes() {
+    let (mut mutator, mut tally) = (Mutator::new(8681), Tally::default());
+    for episode in 0.. {
+        if mutator.mutated >= INPUTS {
+            break;
+        }
+        let packets = media(&mut mutator);
+        let sent = if mutator.pick(2) == 0 {
+            let mut config = RlcEncoderConfig::default();
+            (config.window, config.overhead) = (1 + mutator.pick(64), 1.5 * mutator.rng.uniform());
+            config.density = 15 - u8::try_from(mutator.pick(12)).unwrap();
+            protect(&mut RlcEncoder::new(config).unwrap(), &packets)
+        } else {
+            let mut config = CauchyEncoderConfig::default();
+            config.block = Block::new(1 + mutator.pick(30), mutator.pick(30)).unwrap();
+            protect(&mut CauchyEncoder::new(config).unwrap(), &packets)
+        };
+        let arrived = mutator.way(&sent, damage(episode));
+        let mut config = RlcDecoderConfig::default();
+        config.ssrc = Some(SSRC);
+        let mut decoder = RlcDecoder::new(config).unwrap();
+        recover(&mut decoder, PayloadType::new(126), &packets, &arrived, linear_members, &mut tally);
+        let (stats, held) = (decoder.stats(), decoder.held() as u64);
+        assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
+        let dropped = stats.corrupt + stats.expired + stats.overflowed + stats.forgotten;
+        assert_eq!(stats.repairs, stats.recovered + stats.unused + dropped + held);
+    }
+    println!("linear codes: {} mutated inputs, {tally:?}", mutator.mutated);
 }
 
 #[test]
