@@ -18,6 +18,11 @@ pub(crate) mod stream;
 
 use stream::{Candidate, Stream};
 
+/// Packets whose arrival is remembered: copies reach no further back than a second of 20 ms packets.
+const ARRIVALS: usize = 64;
+/// How long copies are counted on after one was of use.
+const COPIES_KNOWN: Duration = Duration::from_secs(30);
+
 /// How a packet got here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -35,6 +40,10 @@ pub(crate) struct Intake {
     max_delay: Nanos,
     store: Store,
     arrival: Arrival,
+    /// When packets of these numbers arrived, by their last bits.
+    arrivals: [(u64, Instant); ARRIVALS],
+    /// How many packets back copies reach, and when one was last of use.
+    copies: (u64, Instant),
     skew: Skew,
     known_skew: f64,
     delay: DelayTarget,
@@ -71,6 +80,8 @@ impl Intake {
             aim: Aim::new(config.delay.start_delay, Reason::Start),
             minimum: nanos(config.delay.start_delay),
             arrival: Arrival::new(config.delay.base_window),
+            arrivals: [(u64::MAX, Instant::ZERO); ARRIVALS],
+            copies: (0, Instant::ZERO),
             skew: Skew::default(),
             known_skew: 0.0,
             stream: None,
@@ -114,7 +125,7 @@ impl Intake {
             }
             return Inserted::Duplicate;
         }
-        self.learn(now, media, origin);
+        self.learn(now, seq, media, origin);
         if place == Place::Passed {
             self.stats.packets_late += 1;
             return Inserted::Late;
@@ -231,11 +242,30 @@ impl Intake {
         self.arrival = Arrival::new(self.base_window);
         self.arrival.set_skew(0, self.known_skew);
         self.skew.restart();
+        self.arrivals = [(u64::MAX, Instant::ZERO); ARRIVALS];
         self.stream = Some(Stream::starting_with(packet));
         true
     }
 
-    fn learn(&mut self, now: Instant, media: Nanos, origin: Origin) {
+    /// Takes note that a packet held a copy of what was sent so many packets before it, and that was good enough to play.
+    pub(crate) fn learn_copies(&mut self, now: Instant, packets: u64) {
+        self.copies.0 = self.copies_known(now).max(packets).min(ARRIVALS as u64);
+        self.copies.1 = now;
+    }
+
+    /// How many packets back copies reach, if any were of use lately.
+    fn copies_known(&self, now: Instant) -> u64 {
+        if now.saturating_since(self.copies.1) < COPIES_KNOWN { self.copies.0 } else { 0 }
+    }
+
+    /// How late the audio of a packet was that arrived `delay` late: a copy of it may have been here before.
+    fn covered(&self, now: Instant, seq: u64, delay: Nanos) -> Nanos {
+        let copies = (1..=self.copies_known(now)).map(|behind| self.arrivals[slot_of(seq + behind)]);
+        let carriers = copies.zip(seq + 1..).filter(|((of, _), behind)| of == behind);
+        carriers.map(|((_, arrival), _)| delay.saturating_sub(now.nanos_since(arrival))).fold(delay, Nanos::min).max(0)
+    }
+
+    fn learn(&mut self, now: Instant, seq: u64, media: Nanos, origin: Origin) {
         if origin == Origin::Repair {
             self.learn_repair(now, media);
             return;
@@ -247,13 +277,20 @@ impl Intake {
         }
         let observed = self.arrival.observe(now, media);
         self.delay.rebase(observed.rise);
-        self.delay.observe(now, observed.delay, now - self.newest_arrival, false);
+        self.arrivals[slot_of(seq)] = (seq, now);
+        let late = self.covered(now, seq, observed.delay);
+        self.delay.observe(now, late, now - self.newest_arrival, false);
         self.newest_arrival = self.newest_arrival.max(now);
         if self.arrival.recent() > self.max_delay {
             // No target reaches this far, so it is not jitter: the sender's clock stood still, or the path changed.
             self.arrival.forget_old();
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a remainder by a small number")]
+fn slot_of(seq: u64) -> usize {
+    (seq % ARRIVALS as u64) as usize
 }
 
 /// The time `ticks` of `clock` take.

@@ -155,3 +155,23 @@ fn impossible_settings_are_named() {
     assert_eq!(broken(|config| config.restart_after = 0), Err("restart_after"));
     assert_eq!(broken(|config| config.delay.quantile = 2.0), Err("quantile"));
 }
+
+/// Each tenth packet is overtaken by five; copies of it, if there are any, come with the next.
+#[test]
+fn what_copies_cover_asks_for_no_delay() {
+    let target = |copies: u64| {
+        let mut intake = intake(|_| ());
+        let mut packets: Vec<(u64, u16)> =
+            (0..1_000_u16).map(|n| (u64::from(n) * 20 + if n % 10 == 9 { 100 } else { 0 }, n)).collect();
+        packets.sort_unstable();
+        for (arrival, n) in packets {
+            if n % 10 == 0 && copies > 0 {
+                intake.learn_copies(at(arrival), copies);
+            }
+            intake.insert(at(arrival), packet(n, 1), Origin::Network);
+        }
+        intake.target() / MS
+    };
+    assert_eq!(target(0), 105);
+    assert_eq!(target(1), 25, "a packet time, until its copy is here");
+}

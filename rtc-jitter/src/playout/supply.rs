@@ -207,14 +207,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
                 self.decoders[self.active].1.decode_redundant(payload, offset, self.copy.as_mut().slice_mut(0, room));
             let useful = copied.unwrap_or(0).min(room).saturating_sub(played);
             if useful > 0 {
-                found = Some((entry.arrival, useful));
+                found = Some((entry.arrival, useful, offset));
                 break;
             }
         }
-        let Some((arrival, useful)) = found else {
+        let Some((arrival, useful, offset)) = found else {
             return false;
         };
         self.intake.learn_repair(arrival, self.time(begins));
+        self.intake.learn_copies(arrival, offset.div_ceil(self.ptime.max(1)) as u64);
         let from = self.held.pending();
         let copy = self.copy.as_ref().slice(played, useful);
         let appended = self.held.append(Origin::Copy, useful, |mut out| out.copy_from(copy));
