@@ -27,6 +27,8 @@ pub trait Concealer: fmt::Debug + Send {
 const PERIODS: [u32; 2] = [400, 62];
 /// Rate of the search for the period.
 const SEARCH_HZ: u32 = 8_000;
+/// Samples of the search: 40 ms.
+const COARSE: usize = 320;
 /// How long it goes on unchanged, and when only noise is left, in seconds: what a voice does next is not known for longer than
 /// a phoneme.
 const FADE: [f32; 2] = [0.02, 0.12];
@@ -57,6 +59,7 @@ pub struct PitchConcealer {
     noise: ComfortNoise,
     floor: f32,
     quiet: usize,
+    coarse: [f32; COARSE],
 }
 
 impl PitchConcealer {
@@ -77,37 +80,57 @@ impl PitchConcealer {
             noise: ComfortNoise::default(),
             floor: f32::MAX,
             quiet: 0,
+            coarse: [0.0; COARSE],
         }
     }
 
-    /// The period of the voice, and how alike its last two periods are.
-    fn pitch(&self, heard: AudioRef<'_>) -> (usize, f32) {
+    /// The period of the voice, and how alike its last two periods are: coarse at 8 kHz, then to the sample.
+    fn pitch(&mut self, heard: AudioRef<'_>) -> (usize, f32) {
         let hertz = self.rate.as_hz();
         let step = (hertz / SEARCH_HZ).max(1) as usize;
         let least = (hertz / PERIODS[0]) as usize;
-        let most = ((hertz / PERIODS[1]) as usize).min(heard.samples() / 2);
-        let best = |lags: &mut dyn Iterator<Item = usize>, step| {
-            lags.map(|lag| (lag, likeness(heard, lag, step)))
-                .fold((least.max(1), 0.0), |best, next| if next.1 > best.1 { next } else { best })
-        };
-        let (coarse, _) = best(&mut (least..most).step_by(step), step);
-        best(&mut (coarse.saturating_sub(step).max(least)..(coarse + step).min(most)), 1)
+        let window = hertz as usize / 100;
+        let most = ((hertz / PERIODS[1]) as usize).min(heard.samples().saturating_sub(window));
+        let groups = (heard.samples() / step).min(COARSE);
+        let skipped = heard.samples() - groups * step;
+        self.coarse.fill(0.0);
+        for plane in heard.planes() {
+            for (slot, group) in self.coarse.iter_mut().zip(plane[skipped..].chunks_exact(step)) {
+                *slot += group.iter().sum::<f32>();
+            }
+        }
+        let coarse = &self.coarse[..groups];
+        let len = (window / step).min(groups);
+        let far = (most / step).min(groups - len);
+        let (nearest, _) = best(least.div_ceil(step)..far, |lag| likeness(core::iter::once(coarse), lag, len));
+        let around = (nearest * step).saturating_sub(step).max(least)..(nearest * step + step).min(most);
+        best(around, |lag| likeness(heard.planes(), lag, window))
     }
 }
 
-/// Normalised correlation of the last `lag` samples, 10 ms at least, with those a `lag` before; each `step`th sample.
-fn likeness(audio: AudioRef<'_>, lag: usize, step: usize) -> f32 {
-    let len = lag.max(audio.rate().as_hz() as usize / 100).min(audio.samples() - lag.min(audio.samples()));
-    let (mut both, mut one, mut other) = (0.0_f32, 0.0_f32, 0.0_f32);
-    for plane in audio.planes() {
+/// The lag of the greatest likeness; 1 if there is none.
+fn best(lags: core::ops::Range<usize>, likeness: impl Fn(usize) -> f32) -> (usize, f32) {
+    let compared = lags.map(|lag| (lag, likeness(lag)));
+    compared.fold((1, 0.0), |best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// Normalised correlation of the last `len` samples with those `lag` before.
+fn likeness<'a>(planes: impl Iterator<Item = &'a [f32]>, lag: usize, len: usize) -> f32 {
+    let (mut both, mut one, mut other) = ([0.0_f32; 4], [0.0_f32; 4], [0.0_f32; 4]);
+    for plane in planes {
         let end = plane.len();
         let (now, before) = (&plane[end - len..], &plane[end - len - lag..end - lag]);
-        for (x, y) in now.iter().zip(before).step_by(step) {
-            (both, one, other) = (both + x * y, one + x * x, other + y * y);
+        for (xs, ys) in now.chunks_exact(4).zip(before.chunks_exact(4)) {
+            for k in 0..4 {
+                both[k] += xs[k] * ys[k];
+                one[k] += xs[k] * xs[k];
+                other[k] += ys[k] * ys[k];
+            }
         }
     }
-    let energy = one * other;
-    if energy > f32::MIN_POSITIVE { both / energy.sqrt() } else { 0.0 }
+    let sum = |sums: [f32; 4]| sums.iter().sum::<f32>();
+    let energy = sum(one) * sum(other);
+    if energy > f32::MIN_POSITIVE { sum(both) / energy.sqrt() } else { 0.0 }
 }
 
 impl Concealer for PitchConcealer {
@@ -163,15 +186,20 @@ impl Concealer for PitchConcealer {
             let (filter, period) = (&mut self.filter[channel], &self.period[channel][..self.len]);
             let noise = unvoiced * self.energy[channel].sqrt();
             let mut place = from;
-            for (index, sample) in plane.iter_mut().enumerate() {
-                let excitation = self.voiced * period[place] + noise * self.white.next();
+            for sample in plane.iter_mut() {
+                *sample = self.voiced * period[place] + noise * self.white.next();
                 place = if place + 1 == period.len() { 0 } else { place + 1 };
-                *sample = gain(index) * filter.next(excitation);
+            }
+            filter.run(plane);
+            for (index, sample) in plane.iter_mut().enumerate() {
+                *sample *= gain(index);
             }
         }
         let len = out.samples();
         (self.place, self.made) = ((from + len) % self.len, made + len);
-        self.noise.add(out, |index| 1.0 - gain(index));
+        if gain(len) < 1.0 {
+            self.noise.add(out, |index| 1.0 - gain(index));
+        }
     }
 }
 

@@ -68,13 +68,38 @@ impl Synthesis {
         sound[at] + predicted
     }
 
-    pub(crate) fn next(&mut self, input: f32) -> f32 {
-        let predicted: f32 = self.a.iter().zip(&self.last).map(|(a, y)| a * y).sum();
-        let output = input - predicted;
-        self.last.copy_within(..ORDER - 1, 1);
-        self.last[0] = output;
-        output
+    /// Lets `samples` through, in place.
+    pub(crate) fn run(&mut self, samples: &mut [f32]) {
+        // The newest last, as they lie in memory.
+        let mut taps = self.a;
+        taps.reverse();
+        for n in 0..samples.len() {
+            let output = match n.checked_sub(ORDER) {
+                Some(first) => samples[n] - dot(&taps, &samples[first..n]),
+                None => {
+                    let before = (0..ORDER).map(|k| if k < n { samples[n - 1 - k] } else { self.last[k - n] });
+                    samples[n] - self.a.iter().zip(before).map(|(a, y)| a * y).sum::<f32>()
+                }
+            };
+            samples[n] = output;
+        }
+        let kept = samples.len().min(ORDER);
+        self.last.copy_within(..ORDER - kept, kept);
+        for (slot, sample) in self.last.iter_mut().zip(samples.iter().rev()).take(kept) {
+            *slot = *sample;
+        }
     }
+}
+
+/// Four sums side by side, for the compiler to make vectors of.
+fn dot(taps: &[f32; ORDER], samples: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 4];
+    for (taps, samples) in taps.chunks_exact(4).zip(samples.chunks_exact(4)) {
+        for ((sum, tap), sample) in sums.iter_mut().zip(taps).zip(samples) {
+            *sum += tap * sample;
+        }
+    }
+    sums.iter().sum()
 }
 
 /// White noise of mean square 1 (xorshift, G. Marsaglia 2003).
@@ -105,7 +130,9 @@ mod tests {
     fn the_filter_of_a_filtered_noise_is_found_again() {
         let mut white = White::new(7);
         let mut made = Synthesis::with_reflections([-0.8, 0.5].into_iter());
-        let sound: Vec<f32> = (0..20_000).map(|_| made.next(white.next())).collect();
+        let mut sound: Vec<f32> = (0..20_000).map(|_| white.next()).collect();
+        // In pieces, as it is played.
+        sound.chunks_mut(7).for_each(|piece| made.run(piece));
         let found = Synthesis::of(&sound);
         for (a, b) in found.a.iter().zip(&made.a) {
             assert!((a - b).abs() < 0.05, "{:?} {:?}", found.a, made.a);

@@ -6,6 +6,9 @@ use rtc_core::audio::{AudioMut, AudioRef};
 
 use crate::lpc::{Synthesis, White};
 
+/// Samples made at once.
+const PIECE: usize = 128;
+
 /// Noise of a level and a spectrum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ComfortNoise {
@@ -56,8 +59,16 @@ impl ComfortNoise {
     pub(crate) fn add(&mut self, mut out: AudioMut<'_>, gain: impl Fn(usize) -> f32) {
         let sources = self.filter.iter_mut().zip(&mut self.white);
         for (plane, (filter, white)) in out.planes_mut().zip(sources) {
-            for (index, sample) in plane.iter_mut().enumerate() {
-                *sample += gain(index) * filter.next(self.gain * white.next());
+            let mut first = 0;
+            for piece in plane.chunks_mut(PIECE) {
+                let mut noise = [0.0; PIECE];
+                let noise = &mut noise[..piece.len()];
+                noise.fill_with(|| self.gain * white.next());
+                filter.run(noise);
+                for (index, (sample, noise)) in piece.iter_mut().zip(noise).enumerate() {
+                    *sample += gain(first + index) * *noise;
+                }
+                first += PIECE;
             }
         }
     }

@@ -246,7 +246,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let mut source = MadeUp {
             decoder: &mut self.decoders[self.active].1,
             concealer: &mut *self.concealer,
-            own: &mut self.makes_up,
+            own: self.makes_up,
         };
         let merge = &mut self.merge;
         let len = self.held.append(Origin::Concealment, len, |mut out| {
@@ -317,14 +317,12 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         };
         // Ours fades by itself, to the noise behind the voice.
         self.conceal_limit = self.limits[usize::from(self.makes_up || self.level.is_quiet(last(100)))];
+        if !self.makes_up && self.decoders[self.active].1.conceal(self.merge.as_mut()) > 0 {
+            return;
+        }
+        self.makes_up = true;
         self.concealer.begin(last(25));
-        let limit = self.conceal_limit;
-        let mut source = MadeUp {
-            decoder: &mut self.decoders[self.active].1,
-            concealer: &mut *self.concealer,
-            own: &mut self.makes_up,
-        };
-        source.fill(self.merge.as_mut(), 0, limit);
+        self.concealer.conceal(self.merge.as_mut());
     }
 
     /// Real audio up to `position` is held.
@@ -353,7 +351,7 @@ struct MadeUp<'a, D> {
     decoder: &'a mut D,
     concealer: &'a mut dyn Concealer,
     /// Whether it is the concealer who makes it up.
-    own: &'a mut bool,
+    own: bool,
 }
 
 impl<D: AudioDecoder> MadeUp<'_, D> {
@@ -363,12 +361,11 @@ impl<D: AudioDecoder> MadeUp<'_, D> {
         if len == 0 {
             return;
         }
-        let written = if *self.own { 0 } else { self.decoder.conceal(out.reborrow()).min(len) };
-        if written == 0 {
-            *self.own = true;
-        }
-        if written < len {
-            self.concealer.conceal(out.slice_mut(written, len - written));
+        if self.own {
+            self.concealer.conceal(out.reborrow());
+        } else {
+            let written = self.decoder.conceal(out.reborrow());
+            out.slice_mut(written, len).silence();
         }
         let fade = limit / 2;
         if time.saturating_add(media_time(len as i64, rate)) > fade {
