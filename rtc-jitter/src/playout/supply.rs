@@ -243,11 +243,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let from = self.held.pending();
         let (ahead, limit) = (self.merge.as_ref().samples(), self.conceal_limit);
         let made = time.saturating_add(self.time(ahead as i64));
-        let mut source = MadeUp {
-            decoder: &mut self.decoders[self.active].1,
-            concealer: &mut *self.concealer,
-            own: self.makes_up,
-        };
+        let mut source =
+            MadeUp { decoder: &mut self.decoders[self.active].1, concealer: &mut *self.concealer, own: self.makes_up };
         let merge = &mut self.merge;
         let len = self.held.append(Origin::Concealment, len, |mut out| {
             let old = out.copy_from(merge.as_ref());
