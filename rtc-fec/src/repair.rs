@@ -223,13 +223,14 @@ impl RepairScheduler {
         Some(carried)
     }
 
-    /// When [`poll`](Self::poll) may have something without anything else happening: some packet can wait no longer.
+    /// When [`poll`](Self::poll) may have something without anything else happening: as deadlines come nearer, a quarter of a
+    /// feedback round at a time.
     #[must_use]
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let round = self.path.round().max(Duration::from_millis(1));
+        let step = (self.path.round() / 4).max(Duration::from_millis(1));
         let waits = self.tracked.iter().filter(|packet| !packet.over).filter_map(|packet| {
             let left = self.last_chance(packet).saturating_since(now);
-            let rest = Duration::from_nanos(u64::try_from(left.as_nanos() % round.as_nanos()).unwrap_or(0));
+            let rest = Duration::from_nanos(u64::try_from(left.as_nanos() % step.as_nanos()).unwrap_or(0));
             (left > Duration::ZERO).then(|| now + rest + Duration::from_nanos(1))
         });
         waits.min()

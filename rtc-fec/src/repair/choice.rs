@@ -118,9 +118,8 @@ impl RepairScheduler {
             return 0.0;
         }
         let left = self.last_chance(packet).saturating_since(now).as_secs_f64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few rounds")]
-        let rounds = (left / self.path.round().as_secs_f64().max(1e-3)) as usize;
-        self.value.premium(rounds)
+        // The last round begins somewhere within the round, on average in its middle.
+        self.value.premium_at(left / self.path.round().as_secs_f64().max(1e-3) - 0.5)
     }
 
     /// Takes as delivered what the repair packets that arrived solve.

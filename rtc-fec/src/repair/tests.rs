@@ -112,12 +112,12 @@ fn a_sender_that_began_anew_is_followed() {
 }
 
 #[test]
-fn the_next_wake_up_is_when_a_round_less_fits() {
+fn the_next_wake_up_is_when_a_quarter_of_a_round_less_is_left() {
     let mut scheduler = scheduler(0.5, 40);
     assert_eq!(scheduler.poll_timeout(at(0)), None);
     media(&mut scheduler, 0, 1);
     // 300 ms less a way of 20 and a reserve of 5; rounds of 40 + 20.
-    let left = 275 % 60;
+    let left = 275 % 15;
     assert_eq!(scheduler.poll_timeout(at(0)), Some(at(left) + Duration::from_nanos(1)));
     assert_eq!(scheduler.poll_timeout(at(276) + MS), None);
 }

@@ -43,6 +43,16 @@ impl Value {
         (self.cost[rounds.min(MAX_ROUNDS)] - 1.0 / (1.0 - self.loss)).max(0.0)
     }
 
+    /// The same between rounds: evenly in its logarithm.
+    pub(super) fn premium_at(&self, rounds: f64) -> f64 {
+        let rounds = rounds.clamp(0.0, MAX_ROUNDS as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few rounds")]
+        let whole = rounds as usize;
+        let (this, next) = (self.premium(whole), self.premium(whole + 1));
+        // Nothing is free: the last copy is sent some time.
+        this * (next.max(1e-6) / this.max(1e-6)).powf(rounds - whole as f64)
+    }
+
     /// Copies to send now of a packet known to be lost, when `rounds` more follow: the schedule of repetition alone.
     pub(super) fn copies(&self, rounds: usize) -> u32 {
         let after = if rounds == 0 { self.price } else { self.cost[rounds.min(MAX_ROUNDS) - 1] };
