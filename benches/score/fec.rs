@@ -15,6 +15,7 @@ mod blocks;
 mod bounds;
 mod bursts;
 mod closed_loop;
+mod congestion;
 mod dred;
 mod method;
 mod scenarios;
@@ -74,6 +75,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         bar.suspend(|| eprintln!("xor: {error}"));
     }
     closed_loop::run(options, bar, &mut report);
+    congestion::run(options, bar, &mut report);
     interop::run(options, bar, &mut report);
     report
 }

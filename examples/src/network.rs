@@ -8,7 +8,8 @@ use rtc_core::{Bitrate, ConfigError};
 use crate::cli::NetworkOptions;
 
 /// The presets.
-pub const NAMES: [&str; 7] = ["perfect", "wifi", "lte-drive", "30%-loss", "70%-loss", "jitter-1000ms", "dialup-edge"];
+pub const NAMES: [&str; 8] =
+    ["perfect", "wifi", "lte-drive", "30%-loss", "70%-loss", "80%-loss", "jitter-1000ms", "dialup-edge"];
 
 /// How jitter may be distributed.
 pub const SHAPES: [&str; 3] = ["uniform", "normal", "exponential"];
@@ -70,6 +71,7 @@ fn preset(name: &str, seed: u64) -> Result<(&'static str, [NetemConfig; 2]), Con
         }
         "30%-loss" => ("every third packet lost, 40 ms each way, a little jitter", both(lossy(0.3))),
         "70%-loss" => ("seven of ten packets lost, 40 ms each way, a little jitter", both(lossy(0.7))),
+        "80%-loss" => ("eight of ten packets lost, 40 ms each way, a little jitter", both(lossy(0.8))),
         "jitter-1000ms" => ("a good link that holds everything back for a second now and then", both(spiky())),
         "dialup-edge" => {
             let mut config = steady(150);

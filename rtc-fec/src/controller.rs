@@ -25,7 +25,7 @@ mod tests;
 mod video;
 mod voice;
 
-pub use plan::{Conditions, Reason};
+pub use plan::{Conditions, CongestionMemory, Reason};
 pub use video::{LayerPlan, VideoConfig, VideoPlan, plan_video};
 pub use voice::{Dred, VoiceConfig, VoicePlan, plan_voice};
 

@@ -121,3 +121,20 @@ const fn closed(
 
 /// Percent lost both ways, and for how many seconds, before nothing is.
 pub(super) const LOSS_END: (u64, u64) = (50, 30);
+
+/// A bottleneck that is the only cause of loss.
+pub(super) struct Congestion {
+    pub(super) name: &'static str,
+    pub(super) kbps: u64,
+    pub(super) queue_ms: u64,
+    /// What others send for a second out of five.
+    pub(super) cross_kbps: u64,
+}
+
+/// Queues that overflow before the delay says much, and ones that tell in time.
+pub(super) const CONGESTION: [Congestion; 4] = [
+    Congestion { name: "congestion 1Mbps queue50", kbps: 1_000, queue_ms: 50, cross_kbps: 0 },
+    Congestion { name: "congestion 1Mbps queue300", kbps: 1_000, queue_ms: 300, cross_kbps: 0 },
+    Congestion { name: "congestion 1Mbps queue50 cross", kbps: 1_000, queue_ms: 50, cross_kbps: 800 },
+    Congestion { name: "congestion 1Mbps queue300 cross", kbps: 1_000, queue_ms: 300, cross_kbps: 800 },
+];

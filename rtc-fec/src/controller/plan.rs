@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use rtc_core::Bitrate;
+use rtc_core::time::Instant;
 
 use crate::loss::LossModel;
 use crate::repair::outlook;
@@ -61,6 +62,39 @@ impl Conditions {
     /// What repair driven by the sender leaves missing and costs in packets per packet, each packet looked at alone.
     pub(super) fn driven(&self, loss: f64, deadline: Duration, residual: f64) -> (f64, f64) {
         outlook(loss, self.rounds(deadline), residual)
+    }
+}
+
+/// Remembers congestion for as long as the loss it made is in the averages.
+///
+/// A queue that overflowed is soon empty, and what it lost would look like loss at random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CongestionMemory {
+    queued: Duration,
+    hold: Duration,
+    until: Option<Instant>,
+}
+
+impl Default for CongestionMemory {
+    /// 25 ms, half of what a shallow queue holds, and 4 s: as long as an average over 200 packets of voice.
+    fn default() -> Self {
+        Self::new(Duration::from_millis(25), Duration::from_secs(4))
+    }
+}
+
+impl CongestionMemory {
+    /// Takes a queue longer than `queued` for congestion, and remembers it for `hold`.
+    #[must_use]
+    pub const fn new(queued: Duration, hold: Duration) -> Self {
+        Self { queued, hold, until: None }
+    }
+
+    /// Takes note of the queue that stands now; whether the path is or was congested.
+    pub fn observe(&mut self, now: Instant, queue: Duration) -> bool {
+        if queue > self.queued {
+            self.until = Some(now + self.hold);
+        }
+        self.until.is_some_and(|until| now < until)
     }
 }
 

@@ -60,6 +60,14 @@ fn congestion_adds_nothing_and_cuts_media_first() {
 }
 
 #[test]
+fn congestion_is_remembered_while_its_loss_is_averaged() {
+    let (mut memory, ms) = (CongestionMemory::default(), Duration::from_millis);
+    let seen = [(0, 10), (100, 60), (200, 0), (4_000, 0), (4_200, 0), (4_300, 30)]
+        .map(|(at, queue)| memory.observe(Instant::from_millis(at), ms(queue)));
+    assert_eq!(seen, [false, true, true, true, false, true]);
+}
+
+#[test]
 fn deep_redundancy_is_never_asked_for_with_an_expected_loss_that_makes_none() {
     let config = VoiceConfig { dred: true, ..VoiceConfig::default() };
     for percent in 0..95 {

@@ -136,11 +136,12 @@ proptest! {
 fn expectation_is_within_tolerance_of_the_outcome() {
     for (loss, round_trip) in [(0.3, 100), (0.5, 40), (0.7, 40), (0.7, 100)] {
         let (mut expected, mut broken, mut groups) = (0.0, 0.0, 0.0);
-        for seed in 0..4 {
-            let stats = run(loss, round_trip, 1_000, None, 0, seed).scheduler.stats();
+        for seed in 0..2 {
+            // A minute: the price of a missed deadline settles in the first ten seconds.
+            let stats = run(loss, round_trip, 3_000, None, 0, seed).scheduler.stats();
             expected += stats.expected_broken;
             broken += stats.groups_broken as f64;
-            groups += 1_000.0;
+            groups += 3_000.0;
         }
         assert!(broken / groups < 0.015, "{loss} {round_trip}: {broken} of {groups}");
         assert!(
