@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use rtc_core::bwe::Ecn;
 use rtc_core::testkit::netem::{Jitter, Loss, Netem, NetemConfig, Spikes};
+use rtc_core::testkit::trace::DelayTrace;
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, ConfigError, DataSize};
 
@@ -30,7 +31,7 @@ pub(super) struct Synthetic {
     pub(super) skew_ppm: f64,
 }
 
-pub(super) const SYNTHETIC: [Synthetic; 9] = [
+pub(super) const SYNTHETIC: [Synthetic; 11] = [
     Synthetic {
         name: "clean",
         input: "no jitter, no loss",
@@ -75,6 +76,20 @@ pub(super) const SYNTHETIC: [Synthetic; 9] = [
         skew_ppm: 0.0,
     },
     Synthetic {
+        name: "stalls-160",
+        input: "a stall of 160 ms each 10 s, nothing lost, no other jitter",
+        config: |_| stalled(|sent| sent % 10_000, 5_000, 160),
+        load: 0,
+        skew_ppm: 0.0,
+    },
+    Synthetic {
+        name: "stall-1000",
+        input: "one stall of 1 s after 30 s, nothing lost, no other jitter",
+        config: |_| stalled(|sent| sent, 30_000, 1_000),
+        load: 0,
+        skew_ppm: 0.0,
+    },
+    Synthetic {
         name: "spikes",
         input: "a spike of 300 ms to 1 s each 10 s, 5 ms of exponential jitter",
         config: |_| {
@@ -115,6 +130,15 @@ fn with(change: impl FnOnce(&mut NetemConfig)) -> Result<NetemConfig, ConfigErro
     let mut config = NetemConfig::default();
     change(&mut config);
     Ok(config)
+}
+
+/// A network in which what is sent within `length` ms from `at` on, by this clock, arrives when they are over.
+fn stalled(clock: fn(u64) -> u64, at: u64, length: u64) -> Result<NetemConfig, ConfigError> {
+    let packets = (0..PACKETS as u64).map(|number| clock(number * 20));
+    let delays = packets.map(|time| if (at..at + length).contains(&time) { at + length - time } else { 0 });
+    let trace = DelayTrace::new(delays.map(|delay| Some(Duration::from_millis(delay))).collect());
+    let trace = trace.map_err(|_| ConfigError::new("trace", "is no trace"))?;
+    with(|config| config.trace = Some(trace))
 }
 
 impl Synthetic {
@@ -176,6 +200,8 @@ mod tests {
                 "uniform-50" => (0.0..=0.0, 48.0..=50.0),
                 "exp-30" => (0.0..=0.0, 180.0..=500.0),
                 "wifi-stalls" => (0.002..=0.01, 140.0..=260.0),
+                "stalls-160" => (0.0..=0.0, 155.0..=165.0),
+                "stall-1000" => (0.0..=0.0, 990.0..=1_010.0),
                 "spikes" => (0.0..=0.0, 600.0..=1_100.0),
                 "lte-drive" => (0.0..=0.2, 300.0..=3_000.0),
                 _ => (0.0..=0.0, 25.0..=90.0),
