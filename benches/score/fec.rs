@@ -133,6 +133,15 @@ fn measure(
             add_runs(case, &subject.name, &make, report)?;
         }
     }
+    if case.method == Method::Nack {
+        for subject in peers::retransmissions() {
+            if options.wants_subject(&subject.name)
+                && let Some(make) = report.admit(&subject)
+            {
+                add_runs(case, &subject.name, &|| Ok(make()), report)?;
+            }
+        }
+    }
     add_bounds(case, report);
     Ok(())
 }

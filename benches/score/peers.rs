@@ -5,7 +5,7 @@ use crate::interop::Crossing;
 use crate::memory::Heap;
 use crate::subject::{
     MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, Subject,
+    MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
@@ -31,6 +31,11 @@ pub(crate) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 /// Codes over a stream of packets.
 pub(crate) fn repairs() -> Vec<Subject<MakeRepair>> {
     joined(rust::repairs(), system::repairs())
+}
+
+/// Requests for lost packets, and answers to them.
+pub(crate) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
+    rust::retransmissions()
 }
 
 /// Encoders and decoders of ours that meet those of another, or why there are none.

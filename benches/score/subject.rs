@@ -7,7 +7,7 @@ use rtc_core::audio::{AudioProcessor, EchoCanceller};
 use rtc_core::bwe::BandwidthEstimator;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, Frequency, RtpPacket, RtpTime};
+use rtc_core::{Bitrate, Frequency, RtpPacket, RtpTime, SeqNum};
 
 /// Who is measured.
 pub(crate) struct Subject<M> {
@@ -108,6 +108,34 @@ pub(crate) type MakeBlockCode = Box<dyn Fn(usize, usize) -> Option<Box<dyn Block
 /// A pair that protects a stream: repair packets made by the first bring packets back in the second. Made for a rate of
 /// repair packets per source packet (`0.5` is one for two).
 pub(crate) type MakeRepair = Box<dyn Fn(f64) -> (Box<dyn FecEncoder>, Box<dyn FecDecoder>)>;
+
+/// What is done about the loss of one stream, as a sender and a receiver.
+pub(crate) trait Recovery {
+    /// What is sent because `packet` is to be.
+    fn send(&mut self, now: Instant, packet: &RtpPacket, out: &mut Vec<RtpPacket>);
+
+    /// Takes what arrived; adds the packets of media that are here because of it.
+    fn receive(&mut self, now: Instant, packet: &RtpPacket, here: &mut Vec<SeqNum>);
+
+    /// What the receiver asks for now.
+    fn requests(&mut self, now: Instant) -> Vec<SeqNum> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// What the sender sends because it was asked for.
+    fn answer(&mut self, now: Instant, requests: &[SeqNum], out: &mut Vec<RtpPacket>) {
+        let _ = (now, requests, out);
+    }
+
+    /// When [`requests`](Self::requests) may have something new.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// Makes both ends of a way to ask for lost packets and send them again.
+pub(crate) type MakeRetransmission = Box<dyn Fn() -> Box<dyn Recovery>>;
 
 /// Reads, writes and rewrites RTP packets.
 pub(crate) trait PacketCode {

@@ -13,36 +13,12 @@ use rtc_fec::rtx::{
 use rtc_fec::ulpfec::{Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig};
 
 use super::scenarios::{DEADLINE_MS, Method};
+pub(super) use crate::subject::Recovery;
 
 pub(super) const MEDIA: PayloadType = PayloadType::new(96);
 pub(super) const RETRANSMISSION: PayloadType = PayloadType::new(97);
 /// Packets of media in a group.
 const GROUP: usize = 10;
-
-/// A method at work, both ends of it.
-pub(super) trait Recovery {
-    /// What is sent because `packet` is to be.
-    fn send(&mut self, now: Instant, packet: &RtpPacket, out: &mut Vec<RtpPacket>);
-
-    /// Takes what arrived; adds the packets of media that are here because of it.
-    fn receive(&mut self, now: Instant, packet: &RtpPacket, here: &mut Vec<SeqNum>);
-
-    /// What the receiver asks for now.
-    fn requests(&mut self, now: Instant) -> Vec<SeqNum> {
-        let _ = now;
-        Vec::new()
-    }
-
-    /// What the sender sends because it was asked for.
-    fn answer(&mut self, now: Instant, requests: &[SeqNum], out: &mut Vec<RtpPacket>) {
-        let _ = (now, requests, out);
-    }
-
-    /// When [`requests`](Self::requests) may have something new.
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-}
 
 /// Ours.
 pub(super) fn ours(method: Method, round_trip: Duration) -> Result<Box<dyn Recovery>, ConfigError> {

@@ -2,7 +2,7 @@
 
 use crate::subject::{
     MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, Subject,
+    MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -19,6 +19,10 @@ pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     absent(["rtc-interceptor FlexFEC"])
+}
+
+pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
+    absent(["rtc-interceptor NACK"])
 }
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {

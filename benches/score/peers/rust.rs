@@ -2,13 +2,14 @@
 
 use crate::subject::{
     MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, Subject,
+    MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 mod audio;
 mod block;
 mod interceptor;
 mod mix;
+mod nack;
 mod packet;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -35,6 +36,10 @@ pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
 
 pub(super) fn repairs() -> Vec<Subject<MakeRepair>> {
     Vec::new()
+}
+
+pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
+    vec![nack::retransmission()]
 }
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {

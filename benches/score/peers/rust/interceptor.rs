@@ -180,7 +180,7 @@ impl BlockCode for FlexFec {
     }
 }
 
-fn theirs(packet: &RtpPacket) -> Option<rtc_rtp::packet::Packet> {
+pub(super) fn theirs(packet: &RtpPacket) -> Option<rtc_rtp::packet::Packet> {
     let mut bytes: Bytes = packet.as_bytes().clone();
     rtc_rtp::packet::Packet::unmarshal(&mut bytes).ok()
 }
@@ -271,7 +271,7 @@ fn video() -> Vec<RtpPacket> {
     (0..1_200).filter_map(|at| packet(at).ok()).collect()
 }
 
-fn ours(packet: &rtc_rtp::packet::Packet) -> Result<RtpPacket, String> {
+pub(super) fn ours(packet: &rtc_rtp::packet::Packet) -> Result<RtpPacket, String> {
     let bytes = packet.marshal().map_err(text)?;
     RtpPacket::parse(bytes.freeze()).map_err(text)
 }
