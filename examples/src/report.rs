@@ -79,7 +79,9 @@ pub struct Summary {
     pub frames_from_fec: u64,
     /// Frames brought back by retransmission.
     pub frames_from_rtx: u64,
-    /// Frames decoded from the low-rate copy inside the next Opus packet.
+    /// Frames brought back by coded repair over several.
+    pub frames_from_coded: u64,
+    /// Frames decoded from what a later Opus packet holds of them: a low-rate copy (LBRR), or deep redundancy (DRED).
     pub frames_from_inband_fec: u64,
     /// Of all that came, frames the listener dropped: to catch up with a backlog, or because they could not be decoded.
     pub frames_discarded: u64,

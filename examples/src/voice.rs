@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! microphone -> Opus -> RED -> ULPFEC -> history, pacer -> transport-wide number -> network
-//!                 ^       ^       ^                                                    |
-//!                 '-- protection --'<-- Gcc <---- transport-wide feedback <------------'
+//!                 ^       ^       ^      ^                                             |
+//!                 '-- protection --'      '-- repair <---- transport-wide feedback <---+
+//!                         '<-- loss, Gcc <---------------------------------------------'
 //!
-//! network -> session -> RTX -> ULPFEC -> RED -> play-out (jitter buffer, Opus) -> loudspeaker
+//! network -> session -> RTX -> ULPFEC, RLC -> RED -> play-out (jitter buffer, Opus) -> loudspeaker
 //!               '--> NACK generator -> RTCP
 //! ```
 
@@ -25,7 +26,7 @@ mod receiver;
 mod sender;
 
 pub use endpoint::{Endpoint, EndpointStats};
-pub use protection::{Conditions, Limits, Protection};
+pub use protection::{Limits, Protection};
 
 /// How much the sound inside Opus lags its timestamps, at 48 kHz: 312 samples (RFC 7845 §4.2 has the same as pre-skip).
 pub const LOOK_AHEAD: Duration = Duration::from_micros(6_500);
@@ -36,6 +37,8 @@ const OPUS: PayloadType = PayloadType::new(111);
 const RED: PayloadType = PayloadType::new(63);
 /// Payload type of ULPFEC (RFC 5109).
 const ULPFEC: PayloadType = PayloadType::new(122);
+/// Payload type of coded repair over what is missing ([`rtc_fec::rlc`]).
+const RLC: PayloadType = PayloadType::new(123);
 /// Payload types of retransmissions, and of what they retransmit (RFC 4588 §8.6).
 const RTX: [RtxPayloadType; 2] = [
     RtxPayloadType { rtx: PayloadType::new(97), original: OPUS },
@@ -76,6 +79,8 @@ impl VoiceConfig {
                 packet_time: Duration::from_millis(options.packet.parse().unwrap_or(20)),
                 red_copies: options.red.map(usize::from),
                 ulpfec: !options.no_ulpfec,
+                repair: !options.no_nack,
+                dred: !options.no_inband_fec,
             },
         }
     }
@@ -101,6 +106,7 @@ struct Streams {
     voice: Ssrc,
     repair: Ssrc,
     rtx: Ssrc,
+    coded: Ssrc,
 }
 
 /// A voice packet that was made.
@@ -132,6 +138,8 @@ pub enum Origin {
     Ulpfec,
     /// A retransmission (RFC 4588).
     Rtx,
+    /// Coded repair over what is missing (as in RFC 8681).
+    Coded,
     /// The low-rate copy inside the next Opus packet (RFC 6716 §2.1.7).
     InbandFec,
 }

@@ -1,5 +1,6 @@
 //! An RTP session with one remote party: what is sent and received is counted, reported and answered (RFC 3550, RFC 4585).
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
@@ -211,6 +212,12 @@ impl Session {
             }
         }
         self.request_feedback(now)
+    }
+
+    /// Changes how often transport-wide feedback says what arrived, and for how long it repeats it
+    /// ([`RecorderConfig::repeat`](crate::feedback::RecorderConfig::repeat)): short and long where feedback is lost as well.
+    pub fn set_feedback(&mut self, interval: Duration, repeat: Duration) {
+        self.recorder.set_interval(interval, repeat);
     }
 
     /// Asks the remote party for a picture that can be decoded without what was lost (RFC 4585 §6.3.1).

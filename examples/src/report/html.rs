@@ -46,7 +46,7 @@ pub fn to_html(report: &Report) -> String {
 /// A row of the table: its name, what it means, and how its value is read from a summary.
 type Row = (&'static str, &'static str, fn(&Summary) -> String);
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     ("Mouth to ear", "median and 95th percentile", |s| {
         if s.mouth_to_ear_max_ms > 0.0 {
             format!("{:.0} / {:.0} ms", s.mouth_to_ear_p50_ms, s.mouth_to_ear_p95_ms)
@@ -57,9 +57,10 @@ const ROWS: [Row; 8] = [
     ("Network loss", "packets that never arrived", |s| format!("{:.1} %", s.network_loss_percent)),
     ("Residual loss", "voice frames missing after all recovery", |s| format!("{:.2} %", s.residual_loss_percent)),
     ("Concealed", "sound made up to bridge gaps", |s| format!("{:.2} %", s.concealed_percent)),
-    ("Brought back", "frames from RED, RTX, ULPFEC, in-band FEC", |s| {
-        format!("{}, {}, {}, {}", s.frames_from_red, s.frames_from_rtx, s.frames_from_fec, s.frames_from_inband_fec)
+    ("Brought back", "frames from RED, RTX, ULPFEC, coded repair", |s| {
+        format!("{}, {}, {}, {}", s.frames_from_red, s.frames_from_rtx, s.frames_from_fec, s.frames_from_coded)
     }),
+    ("Said again", "frames from redundancy inside later Opus packets", |s| s.frames_from_inband_fec.to_string()),
     ("Voice frames", "sent; decoded from their own packet", |s| format!("{}; {}", s.frames_sent, s.frames_received)),
     ("Rate", "sent, and voice alone, with headers", |s| format!("{:.0}, {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
     ("Overhead", "bytes beyond the voice packets", |s| format!("{:.0} %", s.overhead_percent)),

@@ -29,7 +29,7 @@ pub fn to_table(report: &Report) -> String {
 /// A row of the table: its name, and how its value is read from a summary.
 type Row = (&'static str, fn(&Summary) -> String);
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     ("mouth to ear, median", |s| delay(s.mouth_to_ear_p50_ms)),
     ("mouth to ear, p95", |s| delay(s.mouth_to_ear_p95_ms)),
     ("network loss", |s| format!("{:.1} %", s.network_loss_percent)),
@@ -37,9 +37,10 @@ const ROWS: [Row; 10] = [
     ("concealed sound", |s| format!("{:.2} %", s.concealed_percent)),
     ("voice frames", |s| s.frames_sent.to_string()),
     ("from RED", |s| s.frames_from_red.to_string()),
-    ("from RTX / ULPFEC / in-band", |s| {
-        format!("{} / {} / {}", s.frames_from_rtx, s.frames_from_fec, s.frames_from_inband_fec)
+    ("from RTX / ULPFEC / coded", |s| {
+        format!("{} / {} / {}", s.frames_from_rtx, s.frames_from_fec, s.frames_from_coded)
     }),
+    ("from later Opus packets", |s| s.frames_from_inband_fec.to_string()),
     ("redundancy overhead", |s| format!("{:.0} %", s.overhead_percent)),
     ("sent / voice alone", |s| format!("{:.0} / {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
 ];

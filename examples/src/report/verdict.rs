@@ -50,6 +50,7 @@ impl Verdict {
             + summary.frames_from_red
             + summary.frames_from_fec
             + summary.frames_from_rtx
+            + summary.frames_from_coded
             + summary.frames_from_inband_fec;
         if played * 5 < summary.frames_sent || summary.frames_sent == 0 {
             Self::Dead

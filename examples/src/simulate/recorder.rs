@@ -175,6 +175,7 @@ impl Recorder {
             frames_from_red: count(Origin::Red),
             frames_from_fec: count(Origin::Ulpfec),
             frames_from_rtx: count(Origin::Rtx),
+            frames_from_coded: count(Origin::Coded),
             frames_from_inband_fec: count(Origin::InbandFec),
             frames_discarded: discarded,
             packets_sent: network.sent,

@@ -4,15 +4,17 @@ use core::time::Duration;
 use bytes::Bytes;
 use rtc_bwe::{Gcc, GccConfig};
 use rtc_core::audio::{AudioMut, AudioRef};
-use rtc_core::bwe::BandwidthEstimator;
+use rtc_core::bwe::{BandwidthEstimator, PacketResult};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, NtpTime, earliest};
 use rtc_core::{Bitrate, ConfigError, DataSize, RtpTime, Ssrc};
+use rtc_fec::controller::Conditions;
+use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_jitter::{PlayoutStats, Pulled};
 use rtc_transport::sender::RemoteView;
 use rtc_transport::session::{Event, Received, Session, SessionConfig};
 
-use super::protection::LossMeter;
+use super::protection::ASSUMED_LOSS;
 use super::receiver::Receiver;
 use super::sender::{START_RATE, Sender};
 use super::{Arrival, OPUS, RED, Spoken, Streams, TRANSPORT_SEQUENCE, VoiceConfig};
@@ -20,21 +22,36 @@ use crate::wav::RATE;
 
 /// Bytes of IPv4 and UDP header of each packet, which take their share of the path as well.
 const IP_UDP: DataSize = DataSize::from_bytes(28);
-/// What the RTCP of both ends may use at most; two ends with feedback 20 times a second use half of it.
-const RTCP_RATE: Bitrate = Bitrate::from_kbps(48);
+/// What the RTCP of both ends may use at most: 20 times a second 60 bytes, or where much is lost 50 times 120.
+const RTCP_RATE: Bitrate = Bitrate::from_kbps(120);
+/// Where so much of what is sent is lost, feedback is lost as well, and says everything again.
+const REPEAT_FROM: f64 = 0.25;
+/// How often it does, and what it tells of.
+const REPEATED: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(350)];
+/// How often feedback tells what came since the last.
+const ONCE: [Duration; 2] = [Duration::from_millis(50), Duration::ZERO];
 /// A standing queue beyond this is congestion.
 const QUEUED: Duration = Duration::from_millis(60);
+/// So long the estimator may take loss for congestion that is none: a queue would show by then.
+const GRACE: Duration = Duration::from_secs(5);
+/// What is sent at least meanwhile if much is lost, and no queue stands: packets with deep redundancy.
+const GRACE_RATE: Bitrate = Bitrate::from_kbps(150);
 /// A voice call never needs more, whatever the path carries: 510 kb/s of Opus, and a copy.
 const MAX_RATE: Bitrate = Bitrate::from_kbps(2_000);
 
 /// One end of a voice call. Told the time and what happened; asked for sound and for datagrams to send.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// When it woke up.
+    since: Instant,
+    fastest: Fastest,
+    /// Whether packets were ever held up as by a queue.
+    slowed: bool,
     sender: Sender,
     receiver: Receiver,
     session: Session,
     estimator: Gcc,
-    loss: LossMeter,
+    loss: LossEstimator,
     /// Datagrams nobody could make sense of.
     malformed: u64,
     peer_left: bool,
@@ -65,17 +82,24 @@ impl Endpoint {
     pub fn new(now: Instant, config: VoiceConfig, seed: u64) -> Result<Self, ConfigError> {
         let mut rng = Rng::new(seed);
         let mut ssrc = || Ssrc(rng.next_u32());
-        let streams = Streams { voice: ssrc(), repair: ssrc(), rtx: ssrc() };
+        let streams = Streams { voice: ssrc(), repair: ssrc(), rtx: ssrc(), coded: ssrc() };
         let mut gcc = GccConfig::default();
         (gcc.start, gcc.max) = (START_RATE, MAX_RATE);
         // Networks that lose most packets at random are what the protection is for.
         gcc.loss.max_random = 0.9;
+        let mut loss = LossConfig::default();
+        loss.assumed = ASSUMED_LOSS;
+        // The estimator deals with queues; here only what never comes is loss.
+        loss.late_after = Duration::from_secs(1);
         Ok(Self {
+            since: now,
+            fastest: Fastest::default(),
+            slowed: false,
             sender: Sender::new(config, streams, &mut rng)?,
             receiver: Receiver::new(config)?,
             session: Session::new(now, NtpTime::default(), &[streams.voice], session_config(&mut rng))?,
             estimator: Gcc::new(gcc)?,
-            loss: LossMeter::new(),
+            loss: LossEstimator::new(loss)?,
             malformed: 0,
             peer_left: false,
         })
@@ -111,8 +135,12 @@ impl Endpoint {
         if let Some(rtcp) = self.session.poll_rtcp(now) {
             return Some(rtcp);
         }
-        let outgoing = self.session.send_rtp(now, self.sender.poll(now)?, None);
+        let next = self.sender.poll(now)?;
+        let outgoing = self.session.send_rtp(now, next.packet, None);
         if let Some(sent) = outgoing.sent {
+            if let Some(carried) = next.carried {
+                self.sender.on_sent(now, sent.id, carried);
+            }
             self.estimator.on_sent(sent);
         }
         Some(outgoing.datagram)
@@ -197,19 +225,30 @@ impl Endpoint {
 
     /// Hears what the peer's RTCP said, and follows it.
     fn listen(&mut self, now: Instant) {
+        let mut repeat = None;
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::PacketResults(results) => {
-                    self.loss.update(results);
+                    self.loss.on_feedback(now, results);
+                    self.sender.on_feedback(now, results);
+                    self.slowed |= self.fastest.is_slower(results);
                     self.estimator.on_feedback(now, results);
                     let estimate = self.estimator.estimate();
                     // Loss with a queue is congestion: less helps, redundancy would not.
                     let queued = self.estimator.snapshot().queue_delay > QUEUED;
-                    let loss = if queued { f64::from(estimate.random_loss) } else { self.loss.loss() };
-                    self.sender.adapt(now, estimate.target, estimate.pacing, loss);
+                    let path = self.loss.model();
+                    let grace = now < self.since + GRACE && path.loss >= REPEAT_FROM && !queued && !self.slowed;
+                    let least = if grace { GRACE_RATE } else { Bitrate::ZERO };
+                    let mut conditions = Conditions::new(path, estimate.target.max(least));
+                    if queued {
+                        conditions = conditions.congested(f64::from(estimate.random_loss));
+                    }
+                    self.sender.adapt(now, &conditions, estimate.pacing.max(least));
+                    repeat = Some(!queued && path.loss >= REPEAT_FROM);
                 }
                 Event::Report(RemoteView { round_trip: Some(rtt), .. }) => {
                     self.estimator.on_rtt(now, rtt);
+                    self.loss.on_rtt(rtt);
                     self.sender.set_rtt(rtt);
                     self.receiver.set_rtt(rtt);
                 }
@@ -218,6 +257,28 @@ impl Endpoint {
                 _ => {}
             }
         }
+        if let Some(repeat) = repeat {
+            let [interval, repeated] = if repeat { REPEATED } else { ONCE };
+            self.session.set_feedback(interval, repeated);
+        }
+    }
+}
+
+/// The shortest time a packet took, by the difference of both clocks in nanoseconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fastest(Option<i64>);
+
+impl Fastest {
+    /// Whether even the fastest of these packets was held up.
+    fn is_slower(&mut self, results: &[PacketResult]) -> bool {
+        let way = |result: &PacketResult| {
+            let received = result.received?.as_nanos().cast_signed();
+            Some(received.wrapping_sub(result.packet.sent.as_nanos().cast_signed()))
+        };
+        let Some(way) = results.iter().filter_map(way).min() else { return false };
+        let fastest = self.0.map_or(way, |fastest| fastest.min(way));
+        self.0 = Some(fastest);
+        i128::from(way) - i128::from(fastest) > i128::try_from(QUEUED.as_nanos()).unwrap_or(i128::MAX)
     }
 }
 
@@ -241,6 +302,8 @@ fn session_config(rng: &mut Rng) -> SessionConfig {
     config.clocks = vec![(OPUS, RATE), (RED, RATE)];
     config.transport_sequence_id = Some(TRANSPORT_SEQUENCE);
     config.reduced_size = true;
+    // Before the first feedback nobody knows whether any arrives.
+    config.recorder.repeat = REPEATED[1];
     config.overhead = IP_UDP;
     // Streams are not signalled here, so the first packet must be believed.
     config.receiver.min_sequential = 1;

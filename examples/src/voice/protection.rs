@@ -1,16 +1,39 @@
-//! The policy of the call: how much redundancy a loss deserves, and what gives way when the rate falls.
+//! The policy of the call: which plan of the controller is followed, and what the user and this call limit.
+//!
+//! A call is best with little delay, so the plan is made for a short deadline without waiting for feedback at first: RED, ULPFEC
+//! and requests on the side. Where that leaves too much missing, the plan is made for all the time a call can spare: repair
+//! driven by the sender, with deep redundancy in each packet for what even that leaves.
 
 use core::time::Duration;
 
 use rtc_core::Bitrate;
-use rtc_core::bwe::PacketResult;
+use rtc_core::opus::dred_span;
+use rtc_fec::controller::{Conditions, Reason, VoiceConfig, VoicePlan, plan_voice};
 
-/// Residual loss RED alone is to leave: half of what a listener gets, the rest being for bursts and late packets.
-const RESIDUAL: f64 = 0.005;
+/// Residual loss protection is to leave: half of what a listener may get, the rest being for bursts and late packets.
+pub(super) const RESIDUAL: f64 = 0.005;
 /// Below this loss, asking again is enough.
 const NACK_ONLY: f64 = 0.01;
 /// From this loss on, RED brings frames back sooner than ULPFEC, whose group has to fill first.
 const RED_FROM: f64 = 0.04;
+/// Packets from which on the range of loss means something.
+const CERTAIN: f64 = 20.0;
+/// Time from sending to play-out that copies may take in a call without much delay.
+const PROMPT: Duration = Duration::from_millis(220);
+/// The same for repair: with a frame, its look-ahead and the sound card, within 300 ms from mouth to ear.
+pub(super) const PATIENT: Duration = Duration::from_millis(245);
+/// Below this loss copies are enough, whatever they leave: what is missing is due to something else.
+const PATIENT_FROM: f64 = 0.3;
+/// The rate below which there is no room to repair a stream of short packets.
+const PATIENT_RATE: Bitrate = Bitrate::from_kbps(100);
+/// How far back deep redundancy is asked to go: all that is not yet played, and a packet.
+pub(super) const DRED_SPAN: Duration = Duration::from_millis(320);
+/// What the rate must pay for in the middle of speech. More took from repair what it brought.
+const DRED_REACH: Duration = Duration::from_millis(300);
+/// Most that deep redundancy adds to the rate of the voice.
+const DRED_MOST_KBPS: u64 = 40;
+/// Where deep redundancy fills what is missing, repair that takes more than this brings little.
+const MODEST: Bitrate = Bitrate::from_kbps(450);
 /// Copies beyond which the next one helps nobody.
 const MAX_COPIES: usize = 12;
 /// Age of the oldest frame a RED block can name: 14 bits of 48 kHz (RFC 2198 §3).
@@ -20,56 +43,19 @@ const MIN_VOICE: Bitrate = Bitrate::from_kbps(8);
 /// The longest packet: 60 ms add as much delay.
 const LONGEST: Duration = Duration::from_millis(60);
 /// RTP, extension, UDP and IP headers of one packet, bytes.
-const HEADERS: f64 = 12.0 + 8.0 + 28.0;
+const HEADERS: usize = 12 + 8 + 28;
 /// Header of one RED block, bytes (RFC 2198 §3).
 const RED_BLOCK: f64 = 4.0;
 
 /// The loss assumed before the first feedback: better a moment of waste than one of gaps.
 pub(super) const ASSUMED_LOSS: f64 = 0.15;
-/// Packets over which loss is averaged: a few seconds of voice, so that a tenth of loss is known to within a quarter.
-const LOSS_MEMORY: f64 = 100.0;
 
-/// Follows the loss that feedback tells of.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LossMeter {
-    loss: f64,
-    /// How many packets the figure is worth; the assumption is worth a few.
-    weight: f64,
-}
-
-impl LossMeter {
-    pub(super) fn new() -> Self {
-        Self { loss: ASSUMED_LOSS, weight: 10.0 }
-    }
-
-    pub(super) fn update(&mut self, results: &[PacketResult]) {
-        for result in results {
-            self.weight = (self.weight + 1.0).min(LOSS_MEMORY);
-            let lost = if result.received.is_none() { 1.0 } else { 0.0 };
-            self.loss += (lost - self.loss) / self.weight;
-        }
-    }
-
-    pub(super) fn loss(&self) -> f64 {
-        self.loss
-    }
-}
-
-/// What the network is like, as far as the sender knows.
-#[derive(Debug, Clone, Copy)]
-pub struct Conditions {
-    /// Fraction of packets lost lately.
-    pub loss: f64,
-    /// The rate all packets together may have.
-    pub rate: Bitrate,
-}
-
-/// What the sender does about it.
+/// What the sender does about the loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Protection {
-    /// Rate for the voice encoder.
+    /// Rate for the voice encoder, deep redundancy included.
     pub voice: Bitrate,
-    /// Sound in one packet: more where headers would eat what the path carries.
+    /// Sound in one packet: more where headers would eat what the path carries, less where few packets arrive.
     pub packet_time: Duration,
     /// Earlier frames repeated in every packet (RFC 2198).
     pub red_copies: usize,
@@ -77,6 +63,14 @@ pub struct Protection {
     pub ulpfec_group: Option<usize>,
     /// Loss the encoder is told to expect, which turns its in-band FEC on.
     pub expected_loss: f32,
+    /// How far back the deep redundancy of each packet is to go.
+    pub dred: Option<Duration>,
+    /// Repair packets per packet that the sender may send by itself, from what feedback says.
+    pub repair: Option<f64>,
+    /// Why.
+    pub reason: Reason,
+    /// Fraction of packets expected to be missing, what deep redundancy brings back not counted.
+    pub expected_residual: f64,
 }
 
 /// What may be used, and how much.
@@ -90,51 +84,131 @@ pub struct Limits {
     pub red_copies: Option<usize>,
     /// Whether ULPFEC may be used.
     pub ulpfec: bool,
+    /// Whether what feedback does not speak of may be sent again.
+    pub repair: bool,
+    /// Whether Opus may carry deep redundancy.
+    pub dred: bool,
 }
 
 impl Protection {
-    /// The protection for `conditions` within `limits`.
+    /// The protection for `conditions` within `limits`; `patient` if it needed more time lately.
     #[must_use]
-    pub fn choose(conditions: Conditions, limits: Limits) -> Self {
-        let loss = conditions.loss.clamp(0.0, 0.95);
-        let wanted = limits.red_copies.unwrap_or_else(|| copies_for(loss));
-        let packet_time = packet_time(conditions.rate, limits);
-        let rate = |copies| voice_rate(conditions.rate, packet_time, copies);
-        // Longer packets leave room for fewer copies, and none is to be paid for that cannot be sent.
-        let reach = RED_REACH.as_nanos() / packet_time.as_nanos().max(1);
-        let reach = usize::try_from(reach).unwrap_or(MAX_COPIES);
-        let red_copies = (0..=wanted.min(MAX_COPIES).min(reach))
-            .rev()
-            .find(|copies| rate(*copies) >= MIN_VOICE.min(limits.voice))
-            .unwrap_or(0);
+    pub fn choose(conditions: &Conditions, limits: Limits, patient: bool) -> Self {
+        let loss = if conditions.congested { conditions.random_loss } else { conditions.path.loss };
+        let all = plan_config(conditions.rate, limits);
+        let mut config = all;
+        config.deadline = PROMPT;
+        config.short_packet_time = config.packet_time;
+        // Without waiting for feedback, as if there were none before the deadline.
+        let mut alone = *conditions;
+        alone.path.feedback_interval = PROMPT;
+        // Copies cannot be added later: they are for the loss half way to the worst it may be.
+        if loss >= RED_FROM && alone.path.samples >= CERTAIN {
+            let more = (alone.path.interval().1 - alone.path.loss) / 2.0;
+            alone.path.loss += more;
+            alone.random_loss += more;
+        }
+        let prompt = plan_voice(&alone, &config);
+        let fails = prompt.expected_residual > RESIDUAL || patient;
+        if limits.repair && loss >= PATIENT_FROM && conditions.rate >= PATIENT_RATE && fails {
+            return Self::patient(conditions, all, limits);
+        }
+        Self::of(&prompt, loss, limits, &config, conditions.rate)
+    }
+
+    /// Copies ahead of loss, as few as the rate and the loss let.
+    fn of(plan: &VoicePlan, loss: f64, limits: Limits, config: &VoiceConfig, rate: Bitrate) -> Self {
+        let mut red_copies = plan.red_copies;
+        let mut voice = plan.bitrate;
+        if let Some(copies) = limits.red_copies {
+            let most = within_reach(copies, config.packet_time);
+            let fits = |copies: &usize| voice_rate(rate, config.packet_time, *copies) >= config.min_bitrate;
+            red_copies = (0..=most).rev().find(fits).unwrap_or(0);
+            voice = voice_rate(rate, config.packet_time, red_copies);
+        } else if loss < RED_FROM {
+            // Less than a copy of each packet is enough.
+            red_copies = 0;
+            voice = voice_rate(rate, config.packet_time, red_copies);
+        }
         let ulpfec = limits.ulpfec && red_copies == 0 && (NACK_ONLY..RED_FROM).contains(&loss);
-        let mut voice = rate(red_copies);
         if ulpfec {
             voice = voice * 0.8;
         }
         #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
         let expected_loss = loss as f32;
         Self {
-            voice: voice.clamp(MIN_VOICE.min(limits.voice), limits.voice),
-            packet_time,
+            voice: voice.clamp(config.min_bitrate, limits.voice),
+            packet_time: config.packet_time,
             red_copies,
             ulpfec_group: ulpfec.then_some(4),
             expected_loss,
+            dred: None,
+            repair: None,
+            reason: plan.reason,
+            expected_residual: plan.expected_residual,
+        }
+    }
+
+    /// Repair from what feedback says, and deep redundancy beside.
+    fn patient(conditions: &Conditions, mut config: VoiceConfig, limits: Limits) -> Self {
+        config.deadline = PATIENT;
+        let dred = limits.dred.then(|| dred_rate(limits.voice, config.packet_time)).flatten();
+        let dred = dred.filter(|rate| *rate < conditions.rate * 0.5);
+        let mut room = *conditions;
+        if let Some(rate) = dred {
+            // Deep redundancy comes on top of the voice the user wants, as the other protection does, and instead of copies and
+            // of short packets, which would leave it less.
+            config.dred = true;
+            config.max_bitrate = limits.voice.max(rate);
+            config.min_bitrate = config.max_bitrate;
+            config.max_copies = 0;
+            config.short_packet_time = config.packet_time;
+            room.rate = room.rate.min(MODEST);
+        }
+        let plan = plan_voice(&room, &config);
+        #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
+        let expected_loss = plan.expected_loss as f32;
+        Self {
+            voice: plan.bitrate,
+            packet_time: plan.packet_time,
+            red_copies: limits.red_copies.map_or(plan.red_copies, |copies| within_reach(copies, plan.packet_time)),
+            ulpfec_group: None,
+            expected_loss,
+            dred: plan.dred.and(dred).map(|_| DRED_SPAN),
+            repair: Some(plan.repair_budget),
+            reason: plan.reason,
+            expected_residual: plan.expected_residual,
         }
     }
 }
 
+/// As many copies as can be named: longer packets leave room for fewer, and none is to be paid for that cannot be sent.
+fn within_reach(copies: usize, packet_time: Duration) -> usize {
+    let reach = RED_REACH.as_nanos() / packet_time.as_nanos().max(1);
+    copies.min(MAX_COPIES).min(usize::try_from(reach).unwrap_or(MAX_COPIES))
+}
+
+/// The least rate, from that of the voice alone on, at which deep redundancy reaches over the time a packet may take.
+fn dred_rate(voice: Bitrate, packet_time: Duration) -> Option<Bitrate> {
+    let rates = (0..=DRED_MOST_KBPS).map(|more| voice + Bitrate::from_kbps(more));
+    rates.into_iter().find(|rate| dred_span(*rate, packet_time) >= DRED_REACH)
+}
+
+/// What the call asks of the controller.
+fn plan_config(rate: Bitrate, limits: Limits) -> VoiceConfig {
+    let mut config = VoiceConfig::default();
+    config.residual = RESIDUAL;
+    config.max_bitrate = limits.voice;
+    config.min_bitrate = MIN_VOICE.min(limits.voice);
+    config.packet_time = packet_time(rate, limits);
+    config.short_packet_time = config.short_packet_time.min(config.packet_time);
+    config.headers = HEADERS;
+    config.max_copies = MAX_COPIES;
+    config
+}
+
 /// Longest wait for a retransmission that still makes sense for voice.
 pub(super) const NACK_DEADLINE: Duration = Duration::from_millis(250);
-
-/// Copies after which independent loss leaves less than [`RESIDUAL`]: the least n with loss^(n+1) <= residual.
-fn copies_for(loss: f64) -> usize {
-    if loss < RED_FROM {
-        return 0;
-    }
-    let sendings = RESIDUAL.ln() / loss.ln();
-    (1..=MAX_COPIES).find(|copies| (copies + 1) as f64 >= sendings).unwrap_or(MAX_COPIES)
-}
 
 /// The least packet time whose headers leave half the rate to the voice, up to 60 ms.
 fn packet_time(rate: Bitrate, limits: Limits) -> Duration {
@@ -145,12 +219,14 @@ fn packet_time(rate: Bitrate, limits: Limits) -> Duration {
 
 /// What is left for the voice when every payload is sent `1 + copies` times.
 fn voice_rate(rate: Bitrate, packet_time: Duration, copies: usize) -> Bitrate {
-    let headers = 8.0 * (HEADERS + RED_BLOCK * copies as f64) / packet_time.as_secs_f64().max(1e-3);
+    let headers = 8.0 * (HEADERS as f64 + RED_BLOCK * copies as f64) / packet_time.as_secs_f64().max(1e-3);
     Bitrate::from_bps_f64((rate.as_bps_f64() - headers) / (copies + 1) as f64)
 }
 
 #[cfg(test)]
 mod tests {
+    use rtc_fec::loss::LossModel;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -158,43 +234,51 @@ mod tests {
         packet_time: Duration::from_millis(20),
         red_copies: None,
         ulpfec: true,
+        repair: true,
+        dred: true,
     };
 
+    fn with(loss: f64, kbps: u64, limits: Limits) -> Protection {
+        let path = LossModel::random(loss, Duration::from_millis(80));
+        Protection::choose(&Conditions::new(path, Bitrate::from_kbps(kbps)), limits, false)
+    }
+
     fn at(loss: f64, kbps: u64) -> Protection {
-        Protection::choose(Conditions { loss, rate: Bitrate::from_kbps(kbps) }, LIMITS)
+        with(loss, kbps, LIMITS)
     }
 
     #[test]
     fn protection_follows_loss() {
         let table: Vec<_> = [0.0, 0.005, 0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9]
             .into_iter()
-            .map(|loss| (loss, at(loss, 1_000).red_copies, at(loss, 1_000).ulpfec_group.is_some()))
+            .map(|loss| at(loss, 1_000))
+            .map(|plan| (plan.red_copies, plan.ulpfec_group.is_some(), plan.repair.is_some(), plan.dred.is_some()))
             .collect();
         assert_eq!(
             table,
             [
-                (0.0, 0, false),
-                (0.005, 0, false),
-                (0.02, 0, true),
-                (0.05, 1, false),
-                (0.1, 2, false),
-                (0.3, 4, false),
-                (0.5, 7, false),
-                (0.7, 12, false),
-                (0.9, 12, false)
+                (0, false, false, false),
+                (0, false, false, false),
+                (0, true, false, false),
+                (1, false, false, false),
+                (2, false, false, false),
+                (4, false, false, false),
+                (7, false, false, false),
+                (0, false, true, true),
+                (0, false, true, true)
             ]
         );
     }
 
     #[test]
     fn voice_gives_way_before_redundancy_and_redundancy_before_speech() {
-        assert_eq!(at(0.3, 1_000).voice, LIMITS.voice);
-        let narrow = at(0.3, 120);
-        assert_eq!(narrow.red_copies, 4);
+        assert_eq!(at(0.25, 1_000).voice, LIMITS.voice);
+        let narrow = at(0.25, 120);
+        assert_eq!(narrow.red_copies, at(0.25, 1_000).red_copies);
         assert!(narrow.voice < LIMITS.voice && narrow.voice >= MIN_VOICE);
-        let narrower = at(0.3, 50);
-        assert!(narrower.red_copies < 4 && narrower.voice >= MIN_VOICE);
-        assert_eq!(at(0.3, 1), Protection { red_copies: 0, voice: MIN_VOICE, ..at(0.3, 1) });
+        let narrower = at(0.25, 50);
+        assert!(narrower.red_copies < narrow.red_copies && narrower.voice >= MIN_VOICE);
+        assert_eq!((at(0.25, 1).red_copies, at(0.25, 1).voice), (0, MIN_VOICE));
     }
 
     #[test]
@@ -204,10 +288,32 @@ mod tests {
     }
 
     #[test]
+    fn repair_keeps_to_what_is_modest_where_deep_redundancy_helps() {
+        for loss in [0.6, 0.7, 0.8] {
+            let plan = at(loss, 1_500);
+            let alone = plan.voice.as_bps_f64() + 50.0 * 8.0 * HEADERS as f64;
+            assert!(alone * (1.0 + plan.repair.unwrap()) <= MODEST.as_bps_f64() * 1.01, "{plan:?}");
+            assert!(dred_span(plan.voice, plan.packet_time) >= DRED_REACH, "{plan:?}");
+        }
+        let without = with(0.7, 1_500, Limits { dred: false, ..LIMITS });
+        assert_eq!((without.dred, without.repair.is_some()), (None, true));
+        let neither = with(0.7, 1_500, Limits { repair: false, ..LIMITS });
+        assert!(neither.repair.is_none() && neither.red_copies > 7, "{neither:?}");
+    }
+
+    #[test]
+    fn loss_that_is_congestion_is_answered_with_less() {
+        let path = LossModel::random(0.7, Duration::from_millis(80));
+        let conditions = Conditions::new(path, Bitrate::from_kbps(200)).congested(0.01);
+        let plan = Protection::choose(&conditions, LIMITS, false);
+        assert_eq!((plan.red_copies, plan.repair, plan.dred), (0, None, None));
+    }
+
+    #[test]
     fn long_packets_are_not_repeated_beyond_the_reach_of_red() {
         let copies = [10, 20, 40, 60].map(|ms| {
-            let limits = Limits { packet_time: Duration::from_millis(ms), ..LIMITS };
-            Protection::choose(Conditions { loss: 0.7, rate: Bitrate::from_kbps(2_000) }, limits).red_copies
+            let packet_time = Duration::from_millis(ms);
+            with(0.3, 2_000, Limits { packet_time, red_copies: Some(12), ..LIMITS }).red_copies
         });
         assert_eq!(copies, [12, 12, 8, 5]);
     }

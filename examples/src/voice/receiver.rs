@@ -9,16 +9,26 @@ use rtc_core::time::Instant;
 use rtc_core::{ConfigError, Malformed, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::nack::{Arrival as Found, NackConfig, NackGenerator};
 use rtc_fec::red::{self, RedDecoder, RedDecoderConfig};
+use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig};
 use rtc_fec::rtx::{Received, RtxReceiver, RtxReceiverConfig};
 use rtc_fec::ulpfec::{UlpfecDecoder, UlpfecDecoderConfig};
 use rtc_jitter::{AudioPlayout, PlayoutConfig, PlayoutStats, Pulled};
 
 use super::protection::NACK_DEADLINE;
-use super::{Arrival, OPUS, Origin, RED, RTX, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
+use super::{Arrival, OPUS, Origin, RED, RLC, RTX, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
 use crate::wav::RATE;
 
 /// The jitter buffer never aims at more: with the rest of the way it would take a call beyond 300 ms.
 const MAX_BUFFER: Duration = Duration::from_millis(200);
+/// Packets over which loss is averaged.
+const LOSS_MEMORY: f64 = 100.0;
+/// Packets that the assumption of no loss is worth.
+const FIRST_WEIGHT: f64 = 4.0;
+/// Numbers that jump by more are no loss.
+const MAX_STEP: i16 = 200;
+/// From this loss on the buffer holds all it may, down to that.
+const WAIT_FROM: f64 = 0.58;
+const WAIT_UNTIL: f64 = 0.5;
 /// Arrivals kept for whoever watches; nothing depends on them.
 const MAX_ARRIVALS: usize = 1_024;
 
@@ -29,7 +39,12 @@ pub(super) struct Receiver {
     packet_time: Duration,
     last: Option<(SeqNum, RtpTime)>,
     ulpfec: UlpfecDecoder,
+    rlc: RlcDecoder,
     red: RedDecoder,
+    /// Fraction of the packets sent by themselves that did not come, over some hundred.
+    loss: f64,
+    /// How many packets that figure rests on.
+    expected: f64,
     /// Made when the first voice packet tells which stream retransmissions belong to.
     rtx: Option<RtxReceiver>,
     nack: Option<NackGenerator>,
@@ -56,11 +71,16 @@ impl Receiver {
         playout.jitter.delay.max_delay = MAX_BUFFER;
         let mut ulpfec = UlpfecDecoderConfig::default();
         ulpfec.payload_type = ULPFEC;
+        let mut rlc = RlcDecoderConfig::default();
+        rlc.payload_type = RLC;
         Ok(Self {
             packet_time: config.limits.packet_time,
             last: None,
             ulpfec: UlpfecDecoder::new(ulpfec)?,
+            rlc: RlcDecoder::new(rlc)?,
             red: RedDecoder::new(red),
+            loss: 0.0,
+            expected: FIRST_WEIGHT,
             rtx: None,
             voice: None,
             nack: config.nack.then(|| NackGenerator::new(nack)).transpose()?,
@@ -78,6 +98,9 @@ impl Receiver {
         }
         while let Some(recovered) = self.ulpfec.poll_recovered() {
             self.media(now, &recovered, Origin::Ulpfec);
+        }
+        while let Some(recovered) = self.rlc.poll_recovered() {
+            self.media(now, &recovered, Origin::Coded);
         }
     }
 
@@ -125,6 +148,7 @@ impl Receiver {
     fn sort(&mut self, now: Instant, mut packet: RtpPacket) -> Result<(), Malformed> {
         match packet.payload_type() {
             ULPFEC => self.ulpfec.insert_repair(&packet)?,
+            RLC => self.rlc.insert_repair(&packet)?,
             OPUS | RED => {
                 self.meet(packet.ssrc());
                 self.expect(now, &packet);
@@ -133,11 +157,16 @@ impl Receiver {
                     header.set_extension(TRANSPORT_SEQUENCE, &[0; 2]);
                 });
                 self.ulpfec.insert_source(&packet);
+                self.rlc.insert_source(&packet);
                 self.media(now, &packet, Origin::Direct);
             }
             _ => {
                 let Some(rtx) = &mut self.rtx else { return Ok(()) };
-                if let Received::Original(original) = rtx.receive(&packet)? {
+                if let Received::Original(mut original) = rtx.receive(&packet)? {
+                    original.rewrite(|header| {
+                        header.set_extension(TRANSPORT_SEQUENCE, &[0; 2]);
+                    });
+                    self.rlc.insert_source(&original);
                     self.media(now, &original, Origin::Rtx);
                 }
             }
@@ -157,7 +186,11 @@ impl Receiver {
 
     /// Notes what is missing before this packet. What RED may still bring is not asked for yet.
     fn expect(&mut self, now: Instant, packet: &RtpPacket) {
-        if let Some((seq, time)) = self.last.replace((packet.seq(), packet.timestamp()))
+        let last = self.last.replace((packet.seq(), packet.timestamp()));
+        if let Some((seq, _)) = last {
+            self.wait_as_needed(packet.seq().distance_from(seq));
+        }
+        if let Some((seq, time)) = last
             && packet.seq() == seq.next()
         {
             let ticks = u64::try_from(packet.timestamp().distance_from(time)).unwrap_or(0);
@@ -172,6 +205,23 @@ impl Receiver {
         let until = now + self.packet_time * u32::try_from(copies).unwrap_or(0);
         for back in 1..=missing {
             nack.withhold(packet.seq() - back, until);
+        }
+    }
+
+    /// Where most is lost, what brings it back comes late, or in packets far behind: then there is no point in less delay.
+    fn wait_as_needed(&mut self, step: i16) {
+        if !(1..=MAX_STEP).contains(&step) {
+            return;
+        }
+        for nth in 1..=step {
+            let lost = if nth < step { 1.0 } else { 0.0 };
+            self.expected = (self.expected + 1.0).min(LOSS_MEMORY);
+            self.loss += (lost - self.loss) / self.expected;
+        }
+        if self.loss > WAIT_FROM {
+            self.playout.set_min_delay(MAX_BUFFER);
+        } else if self.loss < WAIT_UNTIL {
+            self.playout.set_min_delay(Duration::ZERO);
         }
     }
 

@@ -3,22 +3,27 @@ use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use rtc_core::audio::{AudioBuffer, AudioRef};
+use rtc_core::bwe::PacketResult;
 use rtc_core::codec::AudioEncoder;
 use rtc_core::fec::FecEncoder;
-use rtc_core::opus::OpusEncoder;
+use rtc_core::opus::{OpusEncoder, Redundancy};
 use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::testkit::rng::Rng;
-use rtc_core::time::Instant;
+use rtc_core::time::{Instant, earliest};
 use rtc_core::{Bitrate, ConfigError, DataSize, RtpPacket, RtpTime, SeqNum};
+use rtc_fec::controller::Conditions;
+use rtc_fec::loss::LossModel;
 use rtc_fec::red::{RedEncoder, RedEncoderConfig};
+use rtc_fec::repair::{Carried, RepairConfig, RepairScheduler};
+use rtc_fec::rlc::{MAX_WINDOW, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::rtx::{Retransmit, RtxHistory, RtxHistoryConfig};
 use rtc_fec::ulpfec::{self, UlpfecEncoder, UlpfecEncoderConfig};
 use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 
 use crate::wav::RATE;
 
-use super::protection::{ASSUMED_LOSS, Conditions, Protection};
-use super::{OPUS, RED, RTX, Spoken, Streams, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
+use super::protection::{ASSUMED_LOSS, DRED_SPAN, PATIENT, Protection, RESIDUAL};
+use super::{OPUS, RED, RLC, RTX, Spoken, Streams, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
 
 /// Largest Opus packet (RFC 6716 §3.4: 1275 bytes for one frame) and room to spare.
 const MAX_PAYLOAD: usize = 1_500;
@@ -30,6 +35,16 @@ const RESEND_SHARE: f64 = 0.3;
 const MAX_SPOKEN: usize = 256;
 /// The rate before the first feedback: room for redundancy from the start, where a call itself needs a third of it.
 pub(super) const START_RATE: Bitrate = Bitrate::from_kbps(300);
+
+/// How long protection keeps taking its time after the last need: each change costs the listener a moment.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A packet, and what it is to the repair.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) packet: RtpPacket,
+    pub(super) carried: Option<Carried>,
+}
 
 /// From microphone to pacer.
 #[derive(Debug)]
@@ -51,7 +66,13 @@ pub(super) struct Sender {
     red: RedEncoder,
     ulpfec: UlpfecEncoder,
     history: RtxHistory,
-    pacer: LeakyBucketPacer<RtpPacket>,
+    rlc: RlcEncoder,
+    repair: RepairScheduler,
+    /// Until when protection takes its time, and the time last told.
+    patient_until: Option<Instant>,
+    now: Instant,
+    rtt: Duration,
+    pacer: LeakyBucketPacer<Outgoing>,
     rate: Bitrate,
     /// What retransmission may still use.
     resendable: DataSize,
@@ -59,6 +80,8 @@ pub(super) struct Sender {
     pub(super) first_timestamp: RtpTime,
     pub(super) frames: u64,
     pub(super) voice_size: DataSize,
+    /// Packets of media sent again, or in coded repair.
+    pub(super) repaired: u64,
     /// Packets the pacer or the encoder could not take.
     pub(super) dropped: u64,
 }
@@ -74,7 +97,16 @@ impl Sender {
         (ulpfec.payload_type, ulpfec.ssrc) = (ULPFEC, Some(streams.repair));
         let mut rtx = RtxHistoryConfig::default();
         (rtx.payload_types, rtx.ssrc) = (RTX.to_vec(), Some(streams.rtx));
-        let protection = Protection::choose(Conditions { loss: ASSUMED_LOSS, rate: START_RATE }, config.limits);
+        let mut rlc = RlcEncoderConfig::default();
+        (rlc.payload_type, rlc.ssrc, rlc.window) = (RLC, Some(streams.coded), MAX_WINDOW);
+        let mut repair = RepairConfig::default();
+        repair.residual = RESIDUAL;
+        let assumed = LossModel::random(ASSUMED_LOSS, Duration::from_millis(100));
+        let mut protection = Protection::choose(&Conditions::new(assumed, START_RATE), config.limits, false);
+        if config.limits.dred {
+            // Until it is known how much is lost, it may be most.
+            protection.dred = Some(DRED_SPAN);
+        }
         let mut sender = Self {
             config,
             streams,
@@ -91,6 +123,11 @@ impl Sender {
             red: RedEncoder::new(red)?,
             ulpfec: UlpfecEncoder::new(ulpfec)?,
             history: RtxHistory::new(rtx)?,
+            rlc: RlcEncoder::new(rlc)?,
+            repair: RepairScheduler::new(repair)?,
+            patient_until: None,
+            now: Instant::ZERO,
+            rtt: Duration::ZERO,
             pacer: LeakyBucketPacer::new(PacerConfig::default())?,
             rate: START_RATE,
             resendable: DataSize::ZERO,
@@ -98,6 +135,7 @@ impl Sender {
             first_timestamp,
             frames: 0,
             voice_size: DataSize::ZERO,
+            repaired: 0,
             dropped: 0,
         };
         sender.protect(protection);
@@ -122,6 +160,9 @@ impl Sender {
 
     /// Sends again what the peer asks for.
     pub(super) fn retransmit(&mut self, now: Instant, lost: impl Iterator<Item = SeqNum>) {
+        if self.protection.repair.is_some() {
+            return; // Feedback tells more than requests, and is acted on already.
+        }
         for seq in lost {
             // What is lost because the path is full is not sent again on top.
             if self.resendable == DataSize::ZERO {
@@ -129,25 +170,69 @@ impl Sender {
             }
             if let Retransmit::Packet(packet) = self.history.retransmit(now, seq) {
                 self.resendable = self.resendable - DataSize::of(packet.as_ref());
-                self.enqueue(now, Priority::Retransmission, packet);
+                self.enqueue(now, Priority::Retransmission, packet, None);
             }
         }
     }
 
     /// Follows the network: what the path carries, and what it loses.
-    pub(super) fn adapt(&mut self, now: Instant, rate: Bitrate, pacing: Bitrate, loss: f64) {
-        self.protect(Protection::choose(Conditions { loss, rate }, self.config.limits));
-        self.rate = rate;
+    pub(super) fn adapt(&mut self, now: Instant, conditions: &Conditions, pacing: Bitrate) {
+        let patient = self.patient_until.is_some_and(|until| now < until);
+        let protection = Protection::choose(conditions, self.config.limits, patient);
+        if Protection::choose(conditions, self.config.limits, false).repair.is_some() {
+            self.patient_until = Some(now + PATIENCE);
+        }
+        self.repair.set_path(conditions.path);
+        self.protect(protection);
+        self.rate = conditions.rate;
         self.pacer.set_rate(now, pacing);
     }
 
+    /// Takes what became of packets, for repair.
+    pub(super) fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
+        self.repair.on_feedback(now, results);
+    }
+
+    /// A packet left under this transport-wide number.
+    pub(super) fn on_sent(&mut self, now: Instant, id: u64, carried: Carried) {
+        self.repair.on_sent(now, id, carried);
+    }
+
     pub(super) fn set_rtt(&mut self, rtt: Duration) {
-        self.history.set_rtt(rtt);
+        self.rtt = rtt;
+        self.apply_rtt();
     }
 
     /// The next packet to put on the wire, its transport-wide number still to be filled in.
-    pub(super) fn poll(&mut self, now: Instant) -> Option<RtpPacket> {
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Outgoing> {
+        self.repair(now);
         self.pacer.poll(now)
+    }
+
+    /// Sends again what is worth it.
+    fn repair(&mut self, now: Instant) {
+        self.now = now;
+        if self.protection.repair.is_none() {
+            return;
+        }
+        while let Some(carried) = self.repair.poll(now) {
+            let packet = match carried {
+                Carried::Media(seq) | Carried::Copy(seq) => match self.history.retransmit(now, seq) {
+                    Retransmit::Packet(packet) => Some(packet),
+                    _ => None,
+                },
+                Carried::Coded { .. } => self.rlc.repair_over(self.repair.unknown(carried)),
+            };
+            if let Some(packet) = packet {
+                self.repaired += 1;
+                self.enqueue(now, Priority::Retransmission, packet, Some(carried));
+            }
+        }
+    }
+
+    /// The scheduler sends again on purpose within a round trip; requests that cross do not.
+    fn apply_rtt(&mut self) {
+        self.history.set_rtt(if self.protection.repair.is_some() { Duration::ZERO } else { self.rtt });
     }
 
     pub(super) fn poll_spoken(&mut self) -> Option<Spoken> {
@@ -155,11 +240,19 @@ impl Sender {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.pacer.poll_timeout()
+        let repair = self.protection.repair.and_then(|_| self.repair.poll_timeout(self.now));
+        earliest([self.pacer.poll_timeout(), repair])
     }
 
     fn protect(&mut self, protection: Protection) {
         self.protection = protection;
+        self.repair.set_budget(protection.repair);
+        self.apply_rtt();
+        let lbrr = if self.config.inband_fec { Redundancy::Lbrr } else { Redundancy::None };
+        let redundancy = protection.dred.map_or(lbrr, |span| Redundancy::Dred { span });
+        if self.encoder.redundancy() != redundancy {
+            self.encoder.set_redundancy(redundancy);
+        }
         self.encoder.set_bitrate(protection.voice);
         self.encoder.set_expected_loss(protection.expected_loss);
         self.red.set_copies(protection.red_copies);
@@ -208,15 +301,21 @@ impl Sender {
             self.ulpfec.protect(&packet);
         }
         self.history.insert(now, &packet);
-        self.enqueue(now, Priority::Audio, packet);
+        let mut carried = None;
+        if self.protection.repair.is_some() {
+            self.rlc.protect(&packet);
+            self.repair.on_media(now, seq, now + PATIENT);
+            carried = Some(Carried::Media(seq));
+        }
+        self.enqueue(now, Priority::Audio, packet, carried);
         while let Some(repair) = self.ulpfec.poll_repair() {
-            self.enqueue(now, Priority::Repair, repair);
+            self.enqueue(now, Priority::Repair, repair, None);
         }
     }
 
-    fn enqueue(&mut self, now: Instant, priority: Priority, packet: RtpPacket) {
+    fn enqueue(&mut self, now: Instant, priority: Priority, packet: RtpPacket, carried: Option<Carried>) {
         let size = DataSize::of(packet.as_ref());
-        if self.pacer.enqueue(now, priority, size, packet) == Enqueued::Overflow {
+        if self.pacer.enqueue(now, priority, size, Outgoing { packet, carried }) == Enqueued::Overflow {
             self.dropped += 1;
         }
     }

@@ -14,6 +14,10 @@ pub struct RecorderConfig {
     /// How long after an arrival it is reported. Default 50 ms: often enough for a bandwidth estimator to see a queue grow,
     /// and about 1 % of a 1 Mb/s stream.
     pub interval: Duration,
+    /// How long every arrival is reported again, with each feedback, and feedback goes on after the last arrival. Default
+    /// zero: once, as receivers do that count on their feedback to arrive. Where much of it is lost, some ten intervals, so
+    /// that one that arrives tells what the ones before it said.
+    pub repeat: Duration,
     /// Packets remembered, a power of two, 32768 at most. More lost or unreported ones in a row than this are left out of
     /// reports. Default 4096, half a second at 100 Mb/s.
     pub window: usize,
@@ -24,7 +28,7 @@ pub struct RecorderConfig {
 
 impl Default for RecorderConfig {
     fn default() -> Self {
-        Self { interval: Duration::from_millis(50), window: 4_096, reorder: 256 }
+        Self { interval: Duration::from_millis(50), repeat: Duration::ZERO, window: 4_096, reorder: 256 }
     }
 }
 
@@ -59,7 +63,8 @@ pub struct RecorderStats {
 
 /// Records when packets arrived, and makes feedback of it.
 ///
-/// Every feedback packet begins where the one before ended. A packet that arrives after it was reported lost is reported
+/// Every feedback packet begins where the one before ended, or with the first arrival that is to be
+/// [repeated](RecorderConfig::repeat). A packet that arrives after it was reported lost is reported
 /// again with all after it. Arrival times are rounded to 250 µs each by itself, so that errors do not add up.
 #[derive(Debug)]
 pub struct FeedbackRecorder {
@@ -146,23 +151,60 @@ impl FeedbackRecorder {
             return None;
         }
         let newest = self.newest?;
-        let reference = self.gather(newest);
+        let (first, fresh) = self.first_repeated(now, newest);
+        if first > newest {
+            // All was told, and for long enough.
+            self.due = None;
+            return None;
+        }
+        let mut feedback = self.encode(first, newest, sender, media, room);
+        let mut end = first + u64::from(feedback.status_count());
+        if end <= self.next && self.next <= newest {
+            // Nothing but repetitions has room: what is new comes first.
+            feedback = self.encode(self.next, newest, sender, media, room);
+            end = self.next + u64::from(feedback.status_count());
+        }
+        self.number = self.number.wrapping_add(1);
+        self.stats.feedbacks += 1;
+        self.next = self.next.max(end);
+        if self.next > newest {
+            self.due = fresh.then(|| now + self.config.interval);
+        }
+        Some(feedback)
+    }
+
+    /// Changes how often arrivals are reported, and [for how long](RecorderConfig::repeat): as the loss of feedback asks.
+    pub fn set_interval(&mut self, interval: Duration, repeat: Duration) {
+        self.config.interval = interval;
+        self.config.repeat = repeat;
+    }
+
+    /// The first packet to report now, and whether any arrived so lately that it is to be reported again.
+    fn first_repeated(&self, now: Instant, newest: u64) -> (u64, bool) {
+        if self.config.repeat.is_zero() {
+            return (self.next, false);
+        }
+        let since = to_ticks(now - self.config.repeat);
+        let oldest = (newest + 1).saturating_sub(self.config.window as u64 / 2);
+        let recent = |id: &u64| self.arrivals[self.slot(*id)].is_some_and(|arrival| arrival.get() > since);
+        // Arrivals are about in order of their numbers: the first that is too old ends the search, lost ones do not.
+        let known = |id: &u64| self.arrivals[self.slot(*id)].is_some();
+        let mut arrived = (oldest.min(self.next)..=newest).rev().filter(known).take_while(recent);
+        let first = arrived.by_ref().last();
+        (first.map_or(self.next, |first| first.min(self.next)), first.is_some())
+    }
+
+    fn encode(&mut self, first: u64, newest: u64, sender: Ssrc, media: Ssrc, room: usize) -> TransportFeedback {
+        let reference = self.gather(first, newest);
         #[expect(clippy::cast_possible_truncation, reason = "sequence numbers and reference times wrap")]
         let head = Head {
             sender,
             media,
-            base: SeqNum(self.next as u16),
+            base: SeqNum(first as u16),
             reference_time: (reference >> 8) as u32 & 0xff_ffff,
             number: self.number,
         };
-        let feedback = head.encode(&self.symbols, &self.deltas, room, &mut self.pool);
-        self.number = self.number.wrapping_add(1);
-        self.stats.feedbacks += 1;
-        self.next += u64::from(feedback.status_count());
-        if self.next > newest {
-            self.due = None;
-        }
-        Some(feedback)
+        head.encode(&self.symbols, &self.deltas, room, &mut self.pool)
     }
 
     /// When [`poll`](Self::poll) will have feedback.
@@ -237,14 +279,14 @@ impl FeedbackRecorder {
         self.begin_at(self.unwrapper.peek(seq));
     }
 
-    /// Puts the fates from `self.next` on into `symbols` and `deltas`, up to a delta that is too long for the format.
+    /// Puts the fates from `first` on into `symbols` and `deltas`, up to a delta that is too long for the format.
     /// Returns the reference time in ticks.
-    fn gather(&mut self, newest: u64) -> u64 {
+    fn gather(&mut self, first: u64, newest: u64) -> u64 {
         self.symbols.clear();
         self.deltas.clear();
         let mut reference = None;
         let mut before = 0;
-        for id in self.next..=newest {
+        for id in first..=newest {
             let Some(arrival) = self.arrivals[self.slot(id)] else {
                 self.symbols.push(Symbol::Lost);
                 continue;

@@ -1,5 +1,7 @@
 //! Transport-wide feedback clause by clause (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 
+use core::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use rtc_core::bwe::{ProbeId, SentPacket};
 use rtc_core::time::Instant;
@@ -248,4 +250,51 @@ fn impossible_settings_are_refused() {
         FeedbackRecorder::new(RecorderConfig { window, reorder, ..RecorderConfig::default() }).unwrap_err().setting()
     };
     assert_eq!((refused(3, 1), refused(1 << 16, 1), refused(16, 16)), ("window", "window", "reorder"));
+}
+
+/// Every 20 ms the arrivals of the last 100 ms, and for as long after the last one.
+#[test]
+fn arrivals_are_repeated_while_they_are_recent() {
+    let (interval, repeat) = (Duration::from_millis(20), Duration::from_millis(100));
+    let config = RecorderConfig { interval, repeat, ..RecorderConfig::default() };
+    let mut recorder = FeedbackRecorder::new(config).unwrap();
+    let mut told = Vec::new();
+    let mut arrivals = [(0, 1_000), (2, 1_050), (5, 1_090)].into_iter().peekable();
+    for at in 1_000..1_300 {
+        if let Some((seq, _)) = arrivals.next_if(|(_, arrival)| *arrival == at) {
+            recorder.insert(ms(at), SeqNum(seq), ms(at));
+        }
+        if let Some(feedback) = recorder.poll(ms(at), US, THEM, 1_200) {
+            let arrived = feedback.statuses().filter(|status| status.arrival.is_some()).map(|status| status.seq.0);
+            told.push((at, arrived.collect::<Vec<_>>()));
+        }
+    }
+    let expected = [
+        (1_020, vec![0]),
+        (1_040, vec![0]),
+        (1_060, vec![0, 2]),
+        (1_080, vec![0, 2]),
+        (1_100, vec![0, 2, 5]),
+        (1_120, vec![2, 5]),
+        (1_140, vec![2, 5]),
+        (1_160, vec![5]),
+        (1_180, vec![5]),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(recorder.poll_timeout(), None);
+}
+
+/// In a datagram with too little room for all that is to be repeated, what is new comes first.
+#[test]
+fn repetition_never_keeps_what_is_new_from_being_reported() {
+    let config = RecorderConfig { repeat: Duration::from_secs(1), ..RecorderConfig::default() };
+    let mut recorder = FeedbackRecorder::new(config).unwrap();
+    let mut newest = None;
+    for seq in 0..200 {
+        recorder.insert(ms(1_000 + seq), SeqNum(u16::try_from(2 * seq).unwrap()), ms(1_000 + seq));
+        while let Some(feedback) = recorder.poll(ms(1_000 + seq), US, THEM, 64) {
+            newest = feedback.statuses().last().map(|status| status.seq.0);
+        }
+    }
+    assert!(newest >= Some(2 * 149), "{newest:?}");
 }
