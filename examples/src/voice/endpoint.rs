@@ -34,8 +34,8 @@ const ONCE: [Duration; 2] = [Duration::from_millis(50), Duration::ZERO];
 const QUEUED: Duration = Duration::from_millis(60);
 /// So long the estimator may take loss for congestion that is none: a queue would show by then.
 const GRACE: Duration = Duration::from_secs(5);
-/// What is sent at least meanwhile if much is lost, and no queue stands: packets with deep redundancy.
-const GRACE_RATE: Bitrate = Bitrate::from_kbps(150);
+/// What may be sent meanwhile if much is lost, and no queue ever stood: what the call began with.
+const GRACE_RATE: Bitrate = START_RATE;
 /// A voice call never needs more, whatever the path carries: 510 kb/s of Opus, and a copy.
 const MAX_RATE: Bitrate = Bitrate::from_kbps(2_000);
 
