@@ -52,9 +52,9 @@ fn add(case: &Congestion, options: &Options, report: &mut Report) -> Result<(), 
         spent.push(100.0 * with.1);
     }
     report.add(&setting, "ours", GOODPUT, median(&mut on));
-    report.add(&setting, "without protection", GOODPUT, median(&mut off));
     report.add_targeted(&setting, GAIN, median(&mut gain), Target::AtLeast(100.0));
     report.add(&setting, "ours", SPENT, median(&mut spent));
+    report.add(&setting, "without protection", GOODPUT, median(&mut off));
     Ok(())
 }
 

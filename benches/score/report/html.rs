@@ -1,12 +1,15 @@
 use rtc_examples::chart::escape;
 
-use super::table::cells;
+use super::table::{Group, alike, cells, lines};
 use super::{Report, Row};
 
 /// The report as a page that needs nothing but itself: scenario by scenario its curves, then its figures.
 pub(crate) fn to_html(report: &Report) -> String {
-    let blocks: String =
-        report.rows.chunk_by(|a, b| a.scenario == b.scenario).map(|rows| block(report, rows)).collect();
+    let blocks: String = if report.is_compact {
+        alike(&report.rows).iter().map(group).collect()
+    } else {
+        report.rows.chunk_by(|a, b| a.scenario == b.scenario).map(|rows| block(report, rows)).collect()
+    };
     let version = |(name, version): (&String, &String)| format!("<li>{}: {}</li>", escape(name), escape(version));
     let versions: String = report.versions.iter().map(version).collect();
     format!(
@@ -17,6 +20,22 @@ pub(crate) fn to_html(report: &Report) -> String {
         cores = report.machine.cores,
         os = escape(&report.machine.os),
     )
+}
+
+/// One table for scenarios with the same metrics; the input of each is below its name.
+fn group(group: &Group<'_>) -> String {
+    let mut inputs = group.blocks.iter().map(|block| (block[0].input.as_str(), block[0].seeds));
+    let mut rows = String::new();
+    for (index, line) in lines(group).iter().enumerate() {
+        rows += &format!("<tr>{}</tr>", line.iter().map(|text| cell(text)).collect::<String>());
+        let begins = index > 0 && !line[0].is_empty();
+        if let Some((input, seeds)) = begins.then(|| inputs.next()).flatten() {
+            let (input, columns) = (escape(input), line.len());
+            rows +=
+                &format!("<tr><td class=\"input\" colspan=\"{columns}\">{input} (median of {seeds} seeds)</td></tr>");
+        }
+    }
+    format!("<div class=\"wide\"><table>{rows}</table></div>\n")
 }
 
 /// The curves of a scenario, and a table with a line per subject.
@@ -37,9 +56,10 @@ fn block(report: &Report, rows: &[Row]) -> String {
 }
 
 fn cell(text: &str) -> String {
-    let class = if text.ends_with(" MISSED") {
+    let says = |verdict| text.split(' ').any(|word| word == verdict);
+    let class = if says("MISSED") {
         "missed"
-    } else if text.ends_with(" met") {
+    } else if says("met") {
         "met"
     } else {
         ""
@@ -58,5 +78,5 @@ svg{width:100%;height:auto;overflow:visible}svg text{font-size:11px;fill:current
 .key{margin-right:1rem;display:inline-block}.key::before{content:'\\25A0 ';color:var(--c)}
 .wide{overflow-x:auto;margin-bottom:2rem}table{border-collapse:collapse;font-size:13px}caption{text-align:left;opacity:.75}
 td{padding:.15rem .5rem;border-bottom:1px solid var(--line);text-align:right}td:first-child{text-align:left;white-space:nowrap}
-tr:first-child{vertical-align:bottom}td.missed{color:#dc2626}td.met{color:#059669}
+tr:first-child{vertical-align:bottom}td.input{font-size:11px;opacity:.6;border:0}td.missed{color:#dc2626}td.met{color:#059669}
 ";

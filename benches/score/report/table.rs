@@ -4,10 +4,12 @@ use super::{Report, Row};
 pub(crate) fn to_table(report: &Report) -> String {
     let mut text = String::new();
     if report.is_compact {
-        for (metrics, blocks) in alike(&report.rows) {
+        for group in alike(&report.rows) {
             text.push('\n');
-            text += &layout(&lines(&metrics, &blocks));
+            text += &layout(&lines(&group));
         }
+        let seeds = report.rows.iter().map(|row| row.seeds).max().unwrap_or(0);
+        text += &format!("\nMedian of {seeds} seeds; the input of each row is in --json and --html.\n");
         return text + &footer(report);
     }
     for block in report.rows.chunk_by(|a, b| a.scenario == b.scenario) {
@@ -25,43 +27,53 @@ fn footer(report: &Report) -> String {
     text
 }
 
+/// Scenarios that share a table.
+pub(super) struct Group<'a> {
+    metrics: Vec<MetricName<'a>>,
+    pub(super) blocks: Vec<&'a [Row]>,
+}
+
 type MetricName<'a> = (&'a str, &'a str);
 
 /// Scenarios with the same metrics, one after the other, together.
-fn alike(rows: &[Row]) -> Vec<(Vec<MetricName<'_>>, Vec<&[Row]>)> {
-    let mut groups: Vec<(Vec<MetricName<'_>>, Vec<&[Row]>)> = Vec::new();
+pub(super) fn alike(rows: &[Row]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for block in rows.chunk_by(|a, b| a.scenario == b.scenario) {
-        let mut metrics: Vec<MetricName<'_>> = Vec::new();
-        for row in block {
-            if !metrics.contains(&(row.metric, row.unit)) {
-                metrics.push((row.metric, row.unit));
-            }
-        }
+        let metrics = once_each(block.iter().map(|row| (row.metric, row.unit)));
         match groups.last_mut() {
-            Some((columns, blocks)) if metrics.iter().all(|metric| columns.contains(metric)) => blocks.push(block),
-            _ => groups.push((metrics, vec![block])),
+            Some(group) if metrics.iter().all(|metric| group.metrics.contains(metric)) => group.blocks.push(block),
+            _ => groups.push(Group { metrics, blocks: vec![block] }),
         }
     }
     groups
 }
 
-/// Head line, and a line per scenario and subject.
-fn lines(metrics: &[MetricName<'_>], blocks: &[&[Row]]) -> Vec<Vec<String>> {
-    let head = metrics.iter().map(|(metric, unit)| format!("{metric} [{unit}]"));
+/// Head line, and a line per scenario and subject; the scenario is named where it begins.
+pub(super) fn lines(group: &Group<'_>) -> Vec<Vec<String>> {
+    let head = group.metrics.iter().map(|(metric, unit)| format!("{metric} [{unit}]"));
     let mut lines = vec![["scenario", "subject"].map(String::from).into_iter().chain(head).collect::<Vec<_>>()];
-    for block in blocks {
-        let mut subjects: Vec<&str> = block.iter().map(|row| row.subject.as_str()).collect();
-        subjects.dedup();
-        for (index, subject) in subjects.iter().enumerate() {
+    for block in &group.blocks {
+        for (index, subject) in once_each(block.iter().map(|row| row.subject.as_str())).into_iter().enumerate() {
             let scenario = if index == 0 { block[0].scenario.clone() } else { String::new() };
             let value = |metric: &MetricName<'_>| {
-                let found = block.iter().find(|row| row.subject == *subject && (row.metric, row.unit) == *metric);
+                let found = block.iter().find(|row| row.subject == subject && (row.metric, row.unit) == *metric);
                 found.map_or_else(String::new, |row| cell(row) + &target(row))
             };
-            lines.push([scenario, (*subject).to_owned()].into_iter().chain(metrics.iter().map(value)).collect());
+            lines.push([scenario, subject.to_owned()].into_iter().chain(group.metrics.iter().map(value)).collect());
         }
     }
     lines
+}
+
+/// Each item where it is first.
+fn once_each<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
 }
 
 fn target(row: &Row) -> String {
@@ -70,16 +82,8 @@ fn target(row: &Row) -> String {
 
 /// Head line, a line per subject, and one with the targets.
 pub(super) fn cells(rows: &[Row]) -> Vec<Vec<String>> {
-    let mut subjects: Vec<&str> = Vec::new();
-    let mut metrics: Vec<(&str, &str)> = Vec::new();
-    for row in rows {
-        if !subjects.contains(&row.subject.as_str()) {
-            subjects.push(&row.subject);
-        }
-        if !metrics.contains(&(row.metric, row.unit)) {
-            metrics.push((row.metric, row.unit));
-        }
-    }
+    let subjects = once_each(rows.iter().map(|row| row.subject.as_str()));
+    let metrics = once_each(rows.iter().map(|row| (row.metric, row.unit)));
     let head = metrics.iter().map(|(metric, unit)| format!("{metric} [{unit}]"));
     let mut lines = vec![core::iter::once(String::new()).chain(head).collect::<Vec<_>>()];
     let find = |subject: &str, metric: &(&str, &str)| {
