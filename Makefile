@@ -8,17 +8,23 @@ ALL := --workspace --exclude rtc-benches --all-features
 MECHANISMS := bwe jitter fec audio3a mixer transport
 # How many seeds it measures each scenario with: `make score SEEDS=3` takes half as long.
 SEEDS ?= 7
+# How many random inputs `soak` tries each property with.
+CASES ?= 5000
 
-.PHONY: demo test setup lint features docs bench bench-smoke peers peers-test score clean
+.PHONY: demo test soak setup lint features docs bench bench-smoke peers peers-test score clean
 
 ## demo: a voice call through a network that loses 30 % of its packets; see out/call/report.html
 demo: setup
 	$(CARGO) run --release --quiet -p rtc-examples --bin call -- --net 30%-loss
 
-## test: every test of the workspace
+## test: every test of the workspace; the same random inputs each time, so that a change alone can turn it red
 test: setup
-	$(CARGO) test $(ALL)
-	$(CARGO) test -p rtc-benches
+	PROPTEST_RNG_SEED=1 $(CARGO) test $(ALL)
+	PROPTEST_RNG_SEED=1 $(CARGO) test -p rtc-benches
+
+## soak: the properties on new and many more random inputs
+soak: setup
+	PROPTEST_CASES=$(CASES) $(CARGO) test --no-fail-fast $(ALL) --lib --test prop
 
 ## setup: install cmake (for the bundled libopus) where it is missing
 setup:
