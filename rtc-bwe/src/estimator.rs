@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use rtc_core::bwe::{BandwidthEstimator, Ecn, Estimate, PacketResult, ProbeCluster, SentPacket};
+use rtc_core::bwe::{
+    ApplicationLimits, BandwidthEstimator, Ecn, Estimate, PacketResult, PathEvent, ProbeCluster, SentPacket,
+};
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, ConfigError};
 
@@ -340,6 +342,18 @@ impl BandwidthEstimator for Gcc {
 
     fn on_rtt(&mut self, _now: Instant, rtt: Duration) {
         self.timing.round_trip = rtt.as_secs_f64().min(RESPONSE.1);
+    }
+
+    fn set_application(&mut self, _now: Instant, limits: ApplicationLimits) {
+        let max = limits.max.clamp(self.config.min, self.config.max);
+        let min = limits.min.clamp(self.config.min, max);
+        self.aimd.set_limits(min.as_bps_f64(), max.as_bps_f64());
+    }
+
+    fn on_path_event(&mut self, _now: Instant, event: PathEvent) {
+        if let PathEvent::RouteChanged { start } = event {
+            self.route_changed(start);
+        }
     }
 
     fn estimate(&self) -> Estimate {

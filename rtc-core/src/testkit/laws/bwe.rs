@@ -1,7 +1,7 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use crate::bwe::{BandwidthEstimator, Ecn, Estimate, PacketResult, ProbeId, SentPacket};
+use crate::bwe::{ApplicationLimits, BandwidthEstimator, Ecn, Estimate, PacketResult, PathEvent, ProbeId, SentPacket};
 use crate::testkit::rng::Rng;
 use crate::time::Instant;
 use crate::{Bitrate, DataSize};
@@ -102,10 +102,13 @@ fn timeouts<B: BandwidthEstimator>(estimator: &mut B, now: Instant, extra: bool)
 }
 
 fn check(estimate: Estimate) {
-    let Estimate { target, pacing, random_loss, .. } = estimate;
+    let Estimate { target, stable, pacing, padding, window, random_loss } = estimate;
     assert!(target > Bitrate::ZERO, "the target is never zero");
     assert!(target < SANE && pacing < SANE, "the estimate is a rate of this world: {estimate:?}");
     assert!(pacing >= target, "bursts leave no slower than the target: {estimate:?}");
+    assert!(stable > Bitrate::ZERO && stable <= target, "what lasts is a part of the target: {estimate:?}");
+    assert!(padding <= pacing, "padding leaves no faster than the pacer: {estimate:?}");
+    assert!(window != Some(DataSize::ZERO), "the window lets something leave");
     assert!((0.0..=1.0).contains(&random_loss), "random loss is a fraction: {random_loss}");
 }
 
@@ -173,6 +176,13 @@ fn nonsense_does_no_harm<B: BandwidthEstimator>(mut estimator: B) {
         }
         estimator.on_rtt(now, Duration::from_nanos(rng.next_u64() >> rng.below(64)));
         estimator.on_feedback(now, &results);
+        if rng.bool(0.1) {
+            let mut rate = || Bitrate::from_bps(rng.next_u64() >> rng.below(64));
+            let limits = ApplicationLimits::new(rate(), rate()).with_desired(rate()).with_produced(rate());
+            estimator.set_application(now, limits);
+            let mut count = || u32::try_from(rng.below(300)).unwrap_or(u32::MAX);
+            estimator.on_path_event(now, PathEvent::Loss { lost: count(), expected: count() });
+        }
         estimator.poll_probe(now);
         let due = estimator.poll_timeout();
         if due.is_some_and(|due| due <= now) {
