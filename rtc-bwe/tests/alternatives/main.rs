@@ -1,0 +1,145 @@
+//! How the alternatives to `Gcc` behave over emulated paths: a table a reviewer can read, and what it must not fall short of.
+
+#![expect(clippy::unwrap_used, reason = "a scenario that cannot be set up is a failed test")]
+
+mod flow;
+mod laws;
+
+use core::fmt::Write;
+use core::time::Duration;
+
+use rtc_bwe::{Nada, NadaConfig, Scream, ScreamConfig};
+use rtc_core::bwe::{BandwidthEstimator, Ecn};
+use rtc_core::testkit::netem::{Link, Loss, NetemConfig, QueueLimit};
+use rtc_core::testkit::trace::RateSchedule;
+use rtc_core::time::Instant;
+use rtc_core::{Bitrate, DataSize};
+
+use flow::{Outcome, Scenario, run};
+
+const SEEDS: u64 = 3;
+
+type Make = (&'static str, fn() -> Box<dyn BandwidthEstimator>);
+
+fn subjects() -> [Make; 2] {
+    [
+        ("nada", || Box::new(Nada::new(NadaConfig::default()).unwrap())),
+        ("scream", || Box::new(Scream::new(ScreamConfig::default()).unwrap())),
+    ]
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let marking = |kbps, delay| {
+        with(wired(kbps), |config| {
+            config.mark_above = Some(ms(1));
+            config.delay = ms(delay);
+        })
+    };
+    let l4s = |name, forward| Scenario { ecn: Ecn::Ect1, feedback: ms(20), ..scenario(name, 60, forward) };
+    vec![
+        scenario("steady 1 Mb/s", 60, wired(1_000)),
+        scenario("steady 10 Mb/s", 60, wired(10_000)),
+        scenario("rfc8867 5.1", 100, changing(&[(0, 1_000), (40, 2_500), (60, 600), (80, 1_000)])),
+        scenario("step 4-0.8-4", 90, changing(&[(0, 4_000), (30, 800), (60, 4_000)])),
+        scenario("loss 2 %", 60, with(wired(3_000), |config| config.loss = Loss::Bernoulli(0.02))),
+        scenario("loss 10 %", 60, with(wired(3_000), |config| config.loss = Loss::Bernoulli(0.1))),
+        scenario("queue 30 ms", 60, with(wired(3_000), |config| config.queue = QueueLimit::Time(ms(30)))),
+        scenario("queue 2 s", 60, with(wired(2_000), |config| config.queue = QueueLimit::Time(ms(2_000)))),
+        Scenario { starts: &[0, 10], ..scenario("two flows", 90, wired(4_000)) },
+        l4s("l4s 5 Mb/s, 20 ms", marking(5_000, 10)),
+        l4s("l4s 10 Mb/s, 20 ms", marking(10_000, 10)),
+        l4s("l4s 10 Mb/s, 100 ms", marking(10_000, 50)),
+    ]
+}
+
+/// Medians over [`SEEDS`] runs after the first 5 s. Utilization and loss in percent, queue delays of packets in ms, fairness by
+/// Jain's index over the last third.
+#[test]
+fn table() {
+    let mut table = format!("{:21}{:8}", "scenario", "subject");
+    for name in ["utilization", "queue p50", "p95", "p99", "loss", "fairness"] {
+        write!(table, "{name:>12}").unwrap();
+    }
+    table.push('\n');
+    for scenario in scenarios() {
+        for (name, make) in subjects() {
+            let numbers = measure(&scenario, &make);
+            write!(table, "{:21}{name:8}", scenario.name).unwrap();
+            for (index, number) in numbers.into_iter().enumerate() {
+                let digits = if index == 5 { 3 } else { 1 };
+                write!(table, "{number:12.digits$}").unwrap();
+            }
+            table.push('\n');
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+fn measure(scenario: &Scenario, make: &dyn Fn() -> Box<dyn BandwidthEstimator>) -> [f64; 6] {
+    let mut columns = [const { Vec::new() }; 6];
+    for seed in 0..SEEDS {
+        let outcome = run(scenario, seed, make);
+        let delays = queue_delays(&outcome, Duration::from_secs(5));
+        let percentile = |share: f64| {
+            let rank = (delays.len() as f64 * share).ceil();
+            let at = delays.iter().zip(1_u32..).find(|(_, index)| f64::from(*index) >= rank);
+            at.map_or(0.0, |(delay, _)| delay.as_secs_f64() * 1e3)
+        };
+        let delivered: DataSize = outcome.delivered.iter().map(|one| one.1).sum();
+        let numbers = [
+            100.0 * delivered.as_bytes() as f64 / outcome.capacity.as_bytes() as f64,
+            percentile(0.5),
+            percentile(0.95),
+            percentile(0.99),
+            100.0 * outcome.lost,
+            fairness(&outcome, scenario),
+        ];
+        columns.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+    }
+    columns.map(|mut column| {
+        column.sort_by(f64::total_cmp);
+        column[column.len() / 2]
+    })
+}
+
+fn queue_delays(outcome: &Outcome, from: Duration) -> Vec<Duration> {
+    let late = outcome.delivered.iter().filter(|one| one.0 >= Instant::ZERO + from);
+    let mut delays: Vec<_> = late.map(|one| one.2).collect();
+    delays.sort();
+    delays
+}
+
+fn fairness(outcome: &Outcome, scenario: &Scenario) -> f64 {
+    let from = Instant::ZERO + Duration::from_secs(scenario.seconds * 2 / 3);
+    let share = |flow: usize| {
+        let mine = outcome.delivered.iter().filter(|one| one.0 >= from && one.3 == flow);
+        mine.map(|one| one.1.as_bytes() as f64).sum::<f64>()
+    };
+    let shares: Vec<_> = (0..scenario.starts.len()).map(share).collect();
+    let squares: f64 = shares.iter().map(|share| share * share).sum();
+    shares.iter().sum::<f64>().powi(2) / (shares.len() as f64 * squares)
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn with(mut config: NetemConfig, change: impl FnOnce(&mut NetemConfig)) -> NetemConfig {
+    change(&mut config);
+    config
+}
+
+/// RFC 8867: 50 ms one way, 300 ms of drop-tail queue; packet sizes hold all headers.
+fn wired(kbps: u64) -> NetemConfig {
+    with(NetemConfig::wired(Bitrate::from_kbps(kbps)), |config| config.overhead = DataSize::ZERO)
+}
+
+/// Capacities in kb/s from a second on.
+fn changing(steps: &[(u64, u64)]) -> NetemConfig {
+    let steps: Vec<_> = steps.iter().map(|&(from, kbps)| (ms(1_000 * from), Bitrate::from_kbps(kbps))).collect();
+    with(wired(1), |config| config.link = Link::Schedule(RateSchedule::new(&steps, None).unwrap()))
+}
+
+fn scenario(name: &'static str, seconds: u64, forward: NetemConfig) -> Scenario {
+    Scenario { name, forward, ecn: Ecn::NotEct, feedback: ms(50), starts: &[0], seconds }
+}
