@@ -121,10 +121,9 @@ proptest! {
 
     /// The rate is what a bucket of floating point numbers says, for any packets while nothing must hurry.
     #[test]
-    fn releases_are_those_of_a_naive_bucket(ops in vec(op(false), 1..200), rate in 1..3_000_000_u64) {
-        // 200 packets of 1500 bytes take 28 days at 1 b/s.
-        let unhurried = Duration::from_secs(40 * 24 * 3_600);
-        let mut run = Run::new(pacer(|config| config.max_queue_time = unhurried), rate);
+    fn releases_are_those_of_a_naive_bucket(ops in vec(op(false), 1..200), rate in 1_000..3_000_000_u64) {
+        // 200 packets of 1500 bytes take 40 minutes at the least rate.
+        let mut run = Run::new(pacer(|config| config.max_queue_time = Duration::from_secs(3_600)), rate);
         let mut ops: Vec<_> = ops.into_iter().filter(|op| !matches!(op, Op::SetRate(_))).collect();
         ops.extend(core::iter::repeat_n(Op::Deadline, 50));
         for (name, op) in (0..).zip(ops) {
