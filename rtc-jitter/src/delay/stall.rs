@@ -57,7 +57,7 @@ impl Stalls {
             if (-APART..last.length.max(APART)).contains(&since) {
                 // The first packet that is held is the latest; those behind it come with it.
                 let held = since < last.length;
-                if since.abs() < APART && late > last.length && STALLS.contains(&late) && silence >= late / 2 {
+                if since < APART && late > last.length && STALLS.contains(&late) && silence >= late / 2 {
                     (last.onset, last.length) = (expected.min(last.onset), late);
                 }
                 return held;
@@ -83,8 +83,8 @@ impl Stalls {
         let mut oldest = before;
         for stall in self.known[2..].iter().flatten() {
             let interval = oldest.onset.nanos_since(stall.onset);
-            let count = (interval + period / 2) / period.max(1);
-            let off = (interval - count * period).abs();
+            let count = interval.saturating_add(period / 2) / period.max(1);
+            let off = interval.saturating_sub(count.saturating_mul(period)).saturating_abs();
             if !(1..=2).contains(&count) || off > TOLERANCE * 2 || stall.length > 2 * last.length {
                 break;
             }

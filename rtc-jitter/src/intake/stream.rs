@@ -58,7 +58,7 @@ impl Stream {
 
 /// Whether a packet with this delay can be of the same timeline.
 pub(crate) fn is_plausible(delay: Nanos) -> bool {
-    delay.abs() < MAX_STEP
+    (1 - MAX_STEP..MAX_STEP).contains(&delay)
 }
 
 /// Packets in a row that do not belong to the stream but to each other.
@@ -94,5 +94,16 @@ impl Candidate {
         packet.ssrc() == self.ssrc
             && (1..=MAX_MISORDER).contains(&seqs)
             && is_plausible(now.nanos_since(self.arrival).saturating_sub(media))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_at_the_ends_of_the_range_are_not_plausible() {
+        assert!([Nanos::MIN, -MAX_STEP, MAX_STEP, Nanos::MAX].into_iter().all(|delay| !is_plausible(delay)));
+        assert!([1 - MAX_STEP, 0, MAX_STEP - 1].into_iter().all(is_plausible));
     }
 }
