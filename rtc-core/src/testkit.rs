@@ -11,4 +11,5 @@ pub mod rng;
 pub mod signal;
 #[cfg(feature = "proptest")]
 pub mod strategies;
+pub mod tcp;
 pub mod trace;

@@ -6,10 +6,11 @@
 //!            mtu   outage   loss, trace     queue -> link              path
 //!             |       |          |       +-----------------+   +-----------------------+
 //! send(now) --o-------o----------o------>| drop-tail limit |-->| spikes + delay        |--+--> poll(now)
-//!             |       |          |       | CoDel, ECN mark |   | + jitter + trace delay|  |
-//!             v       v          v       +-----------------+   | in order, or not      |  +--> copy
-//!          LostMtu LostOutage LostRandom    v           v      +-----------------------+
-//!                             LostTrace  LostQueue   lost_aqm (found out later, so only counted)
+//!             |       |          |       | CoDel, DualPI2, |   | + jitter + trace delay|  |
+//!             v       v          v       | ECN mark        |   | in order, or not      |  +--> copy
+//!          LostMtu LostOutage LostRandom +-----------------+   +-----------------------+
+//!                             LostTrace     v           v
+//!                             LostPolicer LostQueue   lost_aqm (found out later, so only counted)
 //! ```
 //!
 //! Each stage has a generator of its own, drawn from for each packet sent, whatever becomes of it: changing one stage leaves the
@@ -23,22 +24,28 @@
 
 mod codel;
 mod config;
+mod dualpi2;
 mod duplex;
 mod link;
 mod loss;
+mod management;
+mod policer;
 mod propagation;
+mod queue;
 mod stats;
 
-use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::collections::BinaryHeap;
 use core::cmp::{Ordering, Reverse};
 use core::time::Duration;
 
-use codel::{CoDel, Verdict};
-pub use config::{CoDelConfig, Jitter, Link, Loss, NetemConfig, Outage, QueueLimit, Spikes};
+pub use config::{Jitter, Link, Loss, NetemConfig, Outage, QueueLimit, Spikes};
 pub use duplex::Duplex;
 use link::LinkClock;
 use loss::LossModel;
+pub use management::{CoDelConfig, DualPi2Config, Policer};
+use policer::Bucket;
 use propagation::Propagation;
+use queue::{Queue, Waiting};
 pub use stats::NetemStats;
 
 use super::rng::{Rng, hash};
@@ -73,15 +80,13 @@ use crate::{Bitrate, ConfigError, DataSize};
 pub struct Netem<T> {
     config: NetemConfig,
     loss: LossModel,
+    policer: Option<Bucket>,
     link: LinkClock,
-    codel: Option<CoDel>,
     propagation: Propagation,
     jitter: Rng,
     duplication: Rng,
     now: Instant,
-    queue: VecDeque<Waiting<T>>,
-    /// On the wire: the queue's packets with their overhead.
-    queued: DataSize,
+    queue: Queue<T>,
     travelling: BinaryHeap<Reverse<Travelling<T>>>,
     launched: u64,
     stats: NetemStats,
@@ -101,6 +106,8 @@ pub enum Sent {
     LostRandom,
     /// Lost as the trace says.
     LostTrace,
+    /// The policer has no tokens for it.
+    LostPolicer,
     /// The queue is full.
     LostQueue,
     /// The emulator holds as many packets as it may.
@@ -127,17 +134,6 @@ pub struct Delivery<T> {
     pub duplicate: bool,
 }
 
-#[derive(Debug, Clone)]
-struct Waiting<T> {
-    item: T,
-    size: DataSize,
-    sent: Instant,
-    ecn: Ecn,
-    travel_time: Duration,
-    /// The same of its copy, if it will have one.
-    copy_travel_time: Option<Duration>,
-}
-
 /// Ordered by arrival, then by departure.
 #[derive(Debug, Clone)]
 struct Travelling<T> {
@@ -150,19 +146,19 @@ impl<T: Clone> Netem<T> {
     ///
     /// # Errors
     ///
-    /// If a probability is not in 0..=1, a rate or limit is zero, or [`Spikes`] or [`CoDelConfig`] contradict themselves.
+    /// If a probability is not in 0..=1, a rate or limit is zero, or [`Spikes`], [`CoDelConfig`] or
+    /// [`DualPi2Config`] contradict themselves or each other.
     pub fn new(config: NetemConfig, seed: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         Ok(Self {
             loss: LossModel::new(config.loss, Rng::stream(seed, 0)),
             link: LinkClock::new(config.link.clone(), config.origin)?,
-            codel: config.codel.map(CoDel::new),
+            policer: config.policer.map(Bucket::new),
             propagation: Propagation::new(&config, hash(seed, 1)),
             jitter: Rng::stream(seed, 2),
             duplication: Rng::stream(seed, 3),
             now: Instant::ZERO,
-            queue: VecDeque::new(),
-            queued: DataSize::ZERO,
+            queue: Queue::new(&config),
             travelling: BinaryHeap::new(),
             launched: 0,
             stats: NetemStats::default(),
@@ -190,11 +186,16 @@ impl<T: Clone> Netem<T> {
         self.stats.sent_size += size;
         let fate = self.fate(size, random, traced.is_none());
         match fate {
-            Sent::Queued => self.enqueue(Waiting { item, size, sent: now, ecn, travel_time, copy_travel_time }),
+            Sent::Queued => {
+                let wire_size = size + self.config.overhead;
+                self.queue.push(Waiting { item, size, wire_size, sent: now, ecn, travel_time, copy_travel_time });
+                self.advance(now);
+            }
             Sent::LostMtu => self.stats.lost_mtu += 1,
             Sent::LostOutage => self.stats.lost_outage += 1,
             Sent::LostRandom => self.stats.lost_random += 1,
             Sent::LostTrace => self.stats.lost_trace += 1,
+            Sent::LostPolicer => self.stats.lost_policer += 1,
             Sent::LostQueue => self.stats.lost_queue += 1,
             Sent::LostOverflow => self.stats.lost_overflow += 1,
         }
@@ -217,7 +218,7 @@ impl<T: Clone> Netem<T> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let arrival = self.travelling.peek().map(|next| next.0.delivery.delivered);
-        let departure = (!self.queue.is_empty()).then(|| self.link.free_at());
+        let departure = (self.queue.len() > 0).then(|| self.link.free_at());
         earliest([arrival, departure]).filter(|&at| at < Instant::MAX)
     }
 
@@ -240,13 +241,13 @@ impl<T: Clone> Netem<T> {
         self.link.capacity_between(from, to)
     }
 
-    /// How long a packet sent at `now` would wait for the link, if queue management drops nothing.
+    /// How long a packet sent at `now` would wait for the link, if queue management drops nothing and lets none overtake.
     #[must_use]
     pub fn queue_delay(&self, now: Instant) -> Duration {
-        self.link.free_after(self.queued).saturating_since(now.max(self.now))
+        self.link.free_after(self.queue.size()).saturating_since(now.max(self.now))
     }
 
-    fn fate(&self, size: DataSize, random: bool, traced: bool) -> Sent {
+    fn fate(&mut self, size: DataSize, random: bool, traced: bool) -> Sent {
         let wire_size = size + self.config.overhead;
         let offset = self.now.saturating_since(self.config.origin);
         let is_down = |outage: &Outage| offset.checked_sub(outage.from).is_some_and(|since| since < outage.length);
@@ -262,6 +263,9 @@ impl<T: Clone> Netem<T> {
         if traced {
             return Sent::LostTrace;
         }
+        if self.policer.as_mut().is_some_and(|policer| !policer.takes(self.now, wire_size)) {
+            return Sent::LostPolicer;
+        }
         if !self.has_room(wire_size) {
             return Sent::LostQueue;
         }
@@ -276,62 +280,28 @@ impl<T: Clone> Netem<T> {
             return true;
         }
         match self.config.queue {
-            QueueLimit::Bytes(limit) => self.queued + wire_size <= limit,
-            QueueLimit::Time(limit) => self.link.is_within(limit, self.now, self.queued),
+            QueueLimit::Bytes(limit) => self.queue.size() + wire_size <= limit,
+            QueueLimit::Time(limit) => self.link.is_within(limit, self.now, self.queue.size()),
         }
-    }
-
-    fn enqueue(&mut self, packet: Waiting<T>) {
-        let wire_size = packet.size + self.config.overhead;
-        if let Some(codel) = &mut self.codel {
-            codel.on_enqueue(wire_size);
-        }
-        self.queued += wire_size;
-        self.queue.push_back(packet);
-        self.advance(self.now);
     }
 
     /// Puts on the link what it was free for by `now`. Nothing waits for an idle link, so each packet here starts the moment the
     /// one before is through, or, on an idle link, the moment it was sent.
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while let Some(next) = self.queue.front() {
-            let start = self.link.free_at().max(next.sent);
+        while let Some(oldest) = self.queue.oldest() {
+            let start = self.link.free_at().max(oldest);
             if start > self.now {
                 return;
             }
-            if let Some(packet) = self.dequeue(start) {
+            if let Some(packet) = self.queue.pop(start, &mut self.stats) {
                 self.launch(packet, start);
             }
         }
     }
 
-    /// The next packet queue management lets out at `start`.
-    fn dequeue(&mut self, start: Instant) -> Option<Waiting<T>> {
-        loop {
-            let mut packet = self.queue.pop_front()?;
-            self.queued = self.queued - (packet.size + self.config.overhead);
-            let sojourn = start.saturating_since(packet.sent);
-            let capable = packet.ecn != Ecn::NotEct;
-            let verdict = match &mut self.codel {
-                Some(codel) => codel.judge(start, sojourn, self.queued, capable),
-                None => Verdict::Pass,
-            };
-            if verdict == Verdict::Drop {
-                self.stats.lost_aqm += 1;
-                continue;
-            }
-            let above_step = capable && self.config.mark_above.is_some_and(|step| sojourn > step);
-            if (above_step || verdict == Verdict::Mark) && packet.ecn != Ecn::Ce {
-                packet.ecn = Ecn::Ce;
-                self.stats.marked += 1;
-            }
-            return Some(packet);
-        }
-    }
-
     fn launch(&mut self, packet: Waiting<T>, start: Instant) {
-        let departure = self.link.carry(start, packet.size + self.config.overhead);
+        let departure = self.link.carry(start, packet.wire_size);
         let delivery = Delivery {
             item: packet.item,
             size: packet.size,

@@ -5,7 +5,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 use rtc_core::bwe::Ecn;
 use rtc_core::testkit::netem::{
-    CoDelConfig, Delivery, Jitter, Link, Loss, Netem, NetemConfig, NetemStats, Outage, QueueLimit, Spikes,
+    CoDelConfig, Delivery, DualPi2Config, Jitter, Link, Loss, Netem, NetemConfig, NetemStats, Outage, Policer,
+    QueueLimit, Spikes,
 };
 use rtc_core::testkit::trace::{DelayTrace, DeliveryTrace, RateSchedule};
 use rtc_core::time::Instant;
@@ -74,6 +75,26 @@ fn any_jitter() -> impl Strategy<Value = Jitter> {
     ]
 }
 
+fn any_management() -> impl Strategy<Value = (Option<CoDelConfig>, Option<DualPi2Config>)> {
+    let codel = (millis(10), any::<bool>()).prop_map(|(target, ecn)| {
+        let mut codel = CoDelConfig::default();
+        (codel.target, codel.interval, codel.ecn) = (target, Duration::from_millis(30), ecn);
+        codel
+    });
+    let dualpi2 =
+        (1_u64..30, 1_u64..30, 0.0..1_000.0, millis(10), 0_u8..=100).prop_map(|(target, update, beta, step, share)| {
+            let mut dualpi2 = DualPi2Config::default();
+            (dualpi2.target, dualpi2.update) = (Duration::from_millis(target), Duration::from_millis(update));
+            (dualpi2.beta, dualpi2.step, dualpi2.classic_share) = (beta, step, share);
+            dualpi2
+        });
+    prop_oneof![
+        Just((None, None)),
+        codel.prop_map(|codel| (Some(codel), None)),
+        dualpi2.prop_map(|dualpi2| (None, Some(dualpi2))),
+    ]
+}
+
 prop_compose! {
     fn before_the_link()(
         loss in any_loss(),
@@ -98,7 +119,8 @@ prop_compose! {
             millis(300).prop_map(QueueLimit::Time),
             (0_u64..20_000).prop_map(|bytes| QueueLimit::Bytes(DataSize::from_bytes(bytes))),
         ],
-        codel in prop::option::of((millis(10), any::<bool>())),
+        management in any_management(),
+        policer in prop::option::of((1_u64..5_000_000, 0_u64..20_000)),
         mark_above in prop::option::of(millis(20)),
         delay in millis(100),
         jitter in any_jitter(),
@@ -110,10 +132,10 @@ prop_compose! {
         let mut config = config;
         config.link = link;
         config.queue = queue;
-        config.codel = codel.map(|(target, ecn)| {
-            let mut codel = CoDelConfig::default();
-            (codel.target, codel.interval, codel.ecn) = (target, Duration::from_millis(30), ecn);
-            codel
+        (config.codel, config.dualpi2) = management;
+        config.policer = policer.map(|(bps, burst)| Policer {
+            rate: Bitrate::from_bps(bps),
+            burst: DataSize::from_bytes(burst),
         });
         config.mark_above = mark_above;
         config.delay = delay;
@@ -169,8 +191,13 @@ proptest! {
         prop_assert!(seen.windows(2).all(|pair| pair[0] != pair[1]));
         prop_assert!(arrived.iter().all(|packet| packet.delivered >= packet.sent + packet.queued));
         prop_assert!(arrived.is_sorted_by_key(|packet| packet.delivered));
-        if !config.reordering {
-            prop_assert!(arrived.is_sorted_by_key(|packet| packet.item));
+        // With two queues, those of the other one overtake.
+        let sent = ops.iter().filter_map(|op| if let Op::Send { ecn, .. } = op { Some(*ecn) } else { None });
+        let is_low = sent.map(|ecn| config.dualpi2.is_some() && matches!(ecn, Ecn::Ect1 | Ecn::Ce)).collect::<Vec<_>>();
+        for queue in [false, true] {
+            let of = |packet: &&Delivery<u64>| is_low[usize::try_from(packet.item).unwrap()] == queue;
+            let items: Vec<u64> = arrived.iter().filter(of).map(|packet| packet.item).collect();
+            prop_assert!(config.reordering || items.is_sorted());
         }
         // Only a link that died keeps packets.
         prop_assert!(stats.in_flight == 0 || matches!(config.link, Link::Schedule(schedule) if schedule.period().is_none()));
@@ -242,6 +269,18 @@ fn extremes_saturate() {
     let mut codel = CoDelConfig::default();
     codel.interval = Duration::MAX;
     config.codel = Some(codel);
+    saturates(config.clone());
+    config.codel = None;
+    for update in [Duration::from_micros(100), Duration::MAX] {
+        let mut dualpi2 = DualPi2Config::default();
+        (dualpi2.update, dualpi2.target, dualpi2.step) = (update, Duration::from_millis(1), Duration::MAX);
+        config.dualpi2 = Some(dualpi2);
+        config.policer = Some(Policer { rate: Bitrate::MAX, burst: DataSize::from_bytes(u64::MAX) });
+        saturates(config.clone());
+    }
+}
+
+fn saturates(config: NetemConfig) {
     let mut netem = Netem::new(config, 1).unwrap();
     for now in [Instant::ZERO, Instant::MAX, Instant::ZERO] {
         for number in 0..3 {

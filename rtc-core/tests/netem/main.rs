@@ -13,12 +13,15 @@ use rtc_core::time::Instant;
 
 mod codel;
 mod delay;
+mod dualpi2;
 mod laws;
 mod link;
 mod loss;
 mod no_alloc;
+mod policer;
 mod presets;
 mod queue;
+mod tcp;
 
 const MS: Duration = Duration::from_millis(1);
 

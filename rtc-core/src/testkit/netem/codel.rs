@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::config::CoDelConfig;
+use super::management::CoDelConfig;
 use crate::DataSize;
 use crate::time::Instant;
 

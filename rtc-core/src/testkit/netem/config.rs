@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::management::{CoDelConfig, DualPi2Config, Policer};
 use crate::testkit::trace::{DelayTrace, DeliveryTrace, RateSchedule};
 use crate::time::Instant;
 use crate::{Bitrate, ConfigError, DataSize};
@@ -33,12 +34,16 @@ pub struct NetemConfig {
     pub loss: Loss,
     /// What became of each packet on a recorded path, in order of sending: added to everything else. Default: none.
     pub trace: Option<DelayTrace>,
+    /// What drops packets above a rate, before the queue. Default: none.
+    pub policer: Option<Policer>,
     /// What carries the packets. Default: no limit.
     pub link: Link,
     /// How much waits for the link before the newest is dropped. Default: 300 ms, the reference of RFC 8867.
     pub queue: QueueLimit,
     /// Controlled-delay drops and marks. Default: none, a drop-tail queue.
     pub codel: Option<CoDelConfig>,
+    /// Two coupled queues, one of them for L4S; takes the place of `codel`. Default: none.
+    pub dualpi2: Option<DualPi2Config>,
     /// ECN-capable packets that waited longer than this are marked, as with the step of an L4S queue (RFC 9332).
     /// Default: never.
     pub mark_above: Option<Duration>,
@@ -69,9 +74,11 @@ impl Default for NetemConfig {
             outages: Vec::new(),
             loss: Loss::None,
             trace: None,
+            policer: None,
             link: Link::Unlimited,
             queue: QueueLimit::Time(Duration::from_millis(300)),
             codel: None,
+            dualpi2: None,
             mark_above: None,
             overhead: DataSize::from_bytes(28),
             delay: Duration::ZERO,
@@ -136,6 +143,15 @@ impl NetemConfig {
         }
         if let Some(codel) = self.codel {
             codel.validate()?;
+        }
+        if let Some(dualpi2) = self.dualpi2 {
+            dualpi2.validate()?;
+        }
+        if self.codel.is_some() && self.dualpi2.is_some() {
+            return Err(ConfigError::new("dualpi2", "takes the place of codel"));
+        }
+        if self.policer.is_some_and(|policer| policer.rate == Bitrate::ZERO) {
+            return Err(ConfigError::new("policer", "must not have a rate of zero"));
         }
         Ok(())
     }
@@ -256,33 +272,6 @@ pub enum QueueLimit {
     Bytes(DataSize),
     /// The packet would wait longer than this, at the rate the link has now, or, while the link is stalled, had last.
     Time(Duration),
-}
-
-/// Controlled-delay queue management (RFC 8289).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CoDelConfig {
-    /// The wait that is acceptable for ever. Default: 5 ms (RFC 8289 §4.4).
-    pub target: Duration,
-    /// How long waits must exceed the target before something is done: the order of a round trip. Default: 100 ms (§4.3).
-    pub interval: Duration,
-    /// Whether ECN-capable packets are marked where others are dropped. Default: true.
-    pub ecn: bool,
-}
-
-impl Default for CoDelConfig {
-    fn default() -> Self {
-        Self { target: Duration::from_millis(5), interval: Duration::from_millis(100), ecn: true }
-    }
-}
-
-impl CoDelConfig {
-    fn validate(&self) -> Result<(), ConfigError> {
-        if self.interval.is_zero() {
-            return Err(ConfigError::new("interval", "must not be zero"));
-        }
-        Ok(())
-    }
 }
 
 /// What varies the delay of each packet by itself.

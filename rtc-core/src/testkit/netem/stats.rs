@@ -26,6 +26,8 @@ pub struct NetemStats {
     pub lost_random: u64,
     /// Lost as the trace says.
     pub lost_trace: u64,
+    /// Lost to a policer.
+    pub lost_policer: u64,
     /// Lost to a full queue.
     pub lost_queue: u64,
     /// Dropped from the queue by its management.
@@ -42,6 +44,7 @@ impl NetemStats {
             + self.lost_outage
             + self.lost_random
             + self.lost_trace
+            + self.lost_policer
             + self.lost_queue
             + self.lost_aqm
             + self.lost_overflow
