@@ -10,4 +10,5 @@ pub mod rtcp;
 pub mod schedule;
 pub mod sender;
 pub mod session;
+pub mod srtp;
 pub mod sync;

@@ -165,3 +165,38 @@ fn hostile_rtcp_allocates_in_proportion_to_its_size() {
         assert!(allocated <= 100 * len + 256, "{allocated} bytes for {len}");
     }
 }
+
+/// Every profile of SRTP, with every library of ciphers.
+#[cfg(any(feature = "srtp-aws-lc", feature = "srtp-ring", feature = "srtp-rustcrypto"))]
+#[test]
+fn protection_allocates_nothing_once_a_stream_is_known() {
+    use rtc_transport::srtp::*;
+    let libraries: Vec<Box<dyn Crypto>> = vec![
+        #[cfg(feature = "srtp-aws-lc")]
+        Box::new(AwsLc),
+        #[cfg(feature = "srtp-ring")]
+        Box::new(Ring),
+        #[cfg(feature = "srtp-rustcrypto")]
+        Box::new(RustCrypto),
+    ];
+    let mut buffer = vec![0; 1_300];
+    for (crypto, profile) in libraries.iter().flat_map(|crypto| Profile::ALL.map(|profile| (crypto, profile))) {
+        let key = MasterKey::new(profile, &[7; 32][..profile.key_len()], &[1; 14][..profile.salt_len()]).unwrap();
+        let mut alice = Protector::new(&**crypto, &key, SrtpConfig::default()).unwrap();
+        let mut bob = Unprotector::new(&**crypto, &key, SrtpConfig::default()).unwrap();
+        let mut before = 0;
+        for seq in 0..200_u16 {
+            if seq == 100 {
+                before = ALLOCATIONS.get();
+            }
+            buffer[..12].copy_from_slice(&[0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+            buffer[2..4].copy_from_slice(&seq.to_be_bytes());
+            let len = alice.protect_rtp(&mut buffer, 1_200).unwrap();
+            assert_eq!(bob.unprotect_rtp(&mut buffer[..len]), Ok(1_200));
+            buffer[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 7]);
+            let len = alice.protect_rtcp(&mut buffer, 100).unwrap();
+            assert_eq!(bob.unprotect_rtcp(&mut buffer[..len]), Ok(100));
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{profile:?}");
+    }
+}

@@ -7,4 +7,6 @@ mod pacer;
 mod receiver;
 mod recordings;
 mod session;
+#[cfg(any(feature = "srtp-aws-lc", feature = "srtp-ring", feature = "srtp-rustcrypto"))]
+mod srtp;
 mod wire;

@@ -1,0 +1,72 @@
+use core::fmt;
+
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hmac;
+use rtc_core::ConfigError;
+
+use super::{Aead, CipherFailure, Crypto, KEY_LENGTH, KeyStream, Mac, counter};
+
+/// The ciphers of [ring](https://docs.rs/ring), and counter mode of the [aes](https://docs.rs/aes) crate, as ring has none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ring;
+
+impl Crypto for Ring {
+    fn gcm(&self, key: &[u8]) -> Result<Box<dyn Aead>, ConfigError> {
+        let algorithm = match key.len() {
+            16 => &AES_128_GCM,
+            32 => &AES_256_GCM,
+            _ => return Err(KEY_LENGTH),
+        };
+        let key = UnboundKey::new(algorithm, key).map_err(|_| KEY_LENGTH)?;
+        Ok(Box::new(Gcm(LessSafeKey::new(key))))
+    }
+
+    fn counter_mode(&self, key: &[u8]) -> Result<Box<dyn KeyStream>, ConfigError> {
+        counter::new(key)
+    }
+
+    fn hmac_sha1(&self, key: &[u8]) -> Box<dyn Mac> {
+        Box::new(Hmac(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key)))
+    }
+}
+
+struct Gcm(LessSafeKey);
+
+impl Aead for Gcm {
+    fn seal(&self, nonce: [u8; 12], associated: &[u8], data: &mut [u8]) -> Result<[u8; 16], CipherFailure> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(associated), data).map_err(|_| CipherFailure)?;
+        tag.as_ref().try_into().map_err(|_| CipherFailure)
+    }
+
+    fn open(&self, nonce: [u8; 12], associated: &[u8], data: &mut [u8], tag: &[u8; 16]) -> Result<(), CipherFailure> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(associated), (*tag).into(), data, 0..);
+        opened.map(|_| ()).map_err(|_| CipherFailure)
+    }
+}
+
+struct Hmac(hmac::Key);
+
+impl Mac for Hmac {
+    fn sign(&self, message: &[u8], suffix: &[u8]) -> [u8; 20] {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(message);
+        context.update(suffix);
+        let mut code = [0; 20];
+        code.copy_from_slice(context.sign().as_ref());
+        code
+    }
+}
+
+impl fmt::Debug for Gcm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ring AES-GCM")
+    }
+}
+
+impl fmt::Debug for Hmac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ring HMAC-SHA1")
+    }
+}

@@ -1,0 +1,146 @@
+use rtc_core::{ConfigError, Ssrc};
+
+use super::streams::Streams;
+use super::transform::Transform;
+use super::{
+    Crypto, ENCRYPTED, MasterKey, Profile, RTCP_LIFETIME, SessionKeys, SrtpConfig, SrtpError, rtcp_ssrc, rtp_header,
+};
+
+/// Protects what one endpoint sends, under one master key: RTP becomes SRTP, RTCP becomes SRTCP, in place.
+///
+/// The number of a packet, which is that of its SSRC, sequence number and rollovers, is protected once only. Two protectors
+/// of one master key must have no SSRC in common (RFC 3711 §9.1).
+#[derive(Debug)]
+pub struct Protector {
+    profile: Profile,
+    rtp: Transform,
+    rtcp: Transform,
+    config: SrtpConfig,
+    streams: Streams,
+    protected: u64,
+}
+
+impl Protector {
+    /// One that derives its session keys from `master`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a setting is out of range, or `crypto` has no cipher for keys of this length.
+    pub fn new(crypto: &dyn Crypto, master: &MasterKey, config: SrtpConfig) -> Result<Self, ConfigError> {
+        Self::with_keys(crypto, &SessionKeys::derive(crypto, master)?, config)
+    }
+
+    /// One with these session keys.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_keys(crypto: &dyn Crypto, keys: &SessionKeys, config: SrtpConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let profile = keys.profile();
+        Ok(Self {
+            profile,
+            rtp: Transform::new(crypto, profile, &keys.rtp, profile.rtp_overhead())?,
+            rtcp: Transform::new(crypto, profile, &keys.rtcp, profile.rtcp_overhead() - 4)?,
+            streams: Streams::new(config.max_streams, config.replay_window),
+            config,
+            protected: 0,
+        })
+    }
+
+    /// Protects the RTP packet that `buffer` begins with, `len` bytes of it, and returns its new length: the buffer must have
+    /// room for [`rtp_overhead`](Self::rtp_overhead) more.
+    ///
+    /// A packet sent again needs an SSRC and a number of its own (RFC 4588).
+    ///
+    /// # Errors
+    /// [`SrtpError`], the buffer being as it was, but for [`SrtpError::Cipher`].
+    pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        let packet = buffer.get(..len).ok_or(SrtpError::Malformed)?;
+        let (header_len, ssrc, seq) = rtp_header(packet).ok_or(SrtpError::Malformed)?;
+        let sealed_len = len + self.rtp.tag_len();
+        let protected_len = sealed_len + self.config.mki.len();
+        let buffer = buffer.get_mut(..protected_len).ok_or(SrtpError::NoRoom)?;
+        let stream = self.streams.find_or_insert(ssrc)?;
+        let index = stream.index(seq).ok_or_else(|| out_of_range(stream.rtp.highest()))?;
+        if !stream.rtp.is_fresh(index) {
+            return Err(SrtpError::Reused);
+        }
+        self.rtp.seal_rtp(&mut buffer[..sealed_len], header_len, ssrc, index)?;
+        stream.rtp.insert(index);
+        self.insert_mki(buffer, sealed_len, self.rtp.tag_len());
+        self.protected += 1;
+        Ok(protected_len)
+    }
+
+    /// Protects the RTCP packet, compound or not, that `buffer` begins with, `len` bytes of it, and returns its new length: the
+    /// buffer must have room for [`rtcp_overhead`](Self::rtcp_overhead) more.
+    ///
+    /// # Errors
+    /// [`SrtpError`], the buffer being as it was, but for [`SrtpError::Cipher`].
+    pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        let ssrc = buffer.get(..len).and_then(rtcp_ssrc).ok_or(SrtpError::Malformed)?;
+        let sealed_len = len + self.rtcp.tag_len() + 4;
+        let protected_len = sealed_len + self.config.mki.len();
+        let buffer = buffer.get_mut(..protected_len).ok_or(SrtpError::NoRoom)?;
+        let stream = self.streams.find_or_insert(ssrc)?;
+        let index = u32::try_from(stream.next_rtcp).ok().filter(|index| u64::from(*index) < RTCP_LIFETIME);
+        let index = index.ok_or(SrtpError::KeyExhausted)?;
+        let word = if self.config.encrypt_rtcp { index | ENCRYPTED } else { index };
+        self.rtcp.seal_rtcp(&mut buffer[..sealed_len], ssrc, word)?;
+        stream.next_rtcp += 1;
+        self.insert_mki(buffer, sealed_len, self.rtcp.tag_len());
+        self.protected += 1;
+        Ok(protected_len)
+    }
+
+    /// Says that the stream goes on from so many rollovers of its sequence number, in a session that is resumed.
+    ///
+    /// # Errors
+    /// [`SrtpError::TooManyStreams`] if it is new and there is no room; [`SrtpError::Reused`] if packets of it were protected.
+    pub fn set_rollovers(&mut self, ssrc: Ssrc, rollovers: u32) -> Result<(), SrtpError> {
+        if self.streams.find(ssrc.0).is_some_and(|stream| stream.rtp.highest().is_some()) {
+            return Err(SrtpError::Reused);
+        }
+        self.streams.set_rollovers(ssrc.0, rollovers)
+    }
+
+    /// Bytes that protection adds to an RTP packet.
+    #[must_use]
+    pub fn rtp_overhead(&self) -> usize {
+        self.profile.rtp_overhead() + self.config.mki.len()
+    }
+
+    /// Bytes that protection adds to an RTCP packet.
+    #[must_use]
+    pub fn rtcp_overhead(&self) -> usize {
+        self.profile.rtcp_overhead() + self.config.mki.len()
+    }
+
+    /// Packets that were protected.
+    #[must_use]
+    pub const fn protected(&self) -> u64 {
+        self.protected
+    }
+
+    #[cfg(test)]
+    pub(super) fn skip_reports(&mut self, ssrc: u32, next: u64) {
+        self.streams.find_or_insert(ssrc).expect("there is room").next_rtcp = next;
+    }
+
+    /// Puts the identifier of the master key in: before the tag of HMAC (RFC 3711 §3.1), behind all that AES-GCM makes
+    /// (RFC 7714 §8, §9).
+    fn insert_mki(&self, buffer: &mut [u8], sealed_len: usize, tag_len: usize) {
+        let mki = &self.config.mki;
+        if mki.is_empty() {
+            return;
+        }
+        let place = if self.profile.is_aead() { sealed_len } else { sealed_len - tag_len };
+        buffer.copy_within(place..sealed_len, place + mki.len());
+        buffer[place..place + mki.len()].copy_from_slice(mki);
+    }
+}
+
+/// Why a number has no index: before the first there can be, or behind the last.
+fn out_of_range(highest: Option<u64>) -> SrtpError {
+    let is_end = highest.is_some_and(|highest| highest >> 47 != 0);
+    if is_end { SrtpError::KeyExhausted } else { SrtpError::Reused }
+}
