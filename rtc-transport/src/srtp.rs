@@ -144,7 +144,7 @@ pub struct SrtpConfig {
     /// (RFC 3711 §3.3.2) to 32768. Default 1024: half a second at 20 Mb/s.
     pub replay_window: u32,
     /// The most streams at a time, RTP and RTCP of one SSRC being one. None is ever forgotten: its packets could be replayed,
-    /// and its numbers used again. Default 256, which bounds memory to 80 kB.
+    /// and its numbers used again. Default 256, which bounds memory to 100 kB.
     pub max_streams: usize,
     /// The identifier of the master key that stands in every packet (RFC 3711 §3.1), 128 bytes at most. Default none: WebRTC
     /// does not use it.

@@ -68,7 +68,6 @@ impl ReplayWindow {
     }
 
     fn place(&self, index: u64) -> (usize, u64) {
-        #[expect(clippy::cast_possible_truncation, reason = "below the number of words")]
         let word = (index / 64 % self.bits.len() as u64) as usize;
         (word, 1 << (index % 64))
     }

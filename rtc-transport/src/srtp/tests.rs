@@ -1,3 +1,5 @@
+#![cfg(any(feature = "srtp-aws-lc", feature = "srtp-ring", feature = "srtp-rustcrypto"))]
+
 use zeroize::ZeroizeOnDrop;
 
 use super::index::estimate;
