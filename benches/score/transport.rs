@@ -10,6 +10,8 @@ use crate::report::{Report, Setting};
 use crate::subject::{MakePacketCode, PacketCode, Subject};
 use crate::{Options, cost, peers};
 
+mod feedback;
+
 /// Packets handled between two readings of the clock.
 const BATCH: u16 = 20_000;
 const ROUNDS: u32 = 15;
@@ -66,6 +68,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
             report.add_cost(&setting, &subject.name, "ns/packet", cost, subject.counted);
         }
     }
+    feedback::run(options, &mut report);
     report
 }
 

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
+use rtc_core::rtp::extension::AbsoluteCaptureTime;
 use rtc_core::time::{Instant, NtpTime};
-use rtc_core::{ConfigError, Frequency, RtpPacket, Ssrc};
+use rtc_core::{ConfigError, Frequency, RtpPacket, RtpTime, Ssrc};
 
 use crate::rtcp::{ReportBlock, SenderReport};
-use crate::sync::SyncPoint;
+use crate::sync::{CapturePoint, SyncPoint};
 
 mod jitter;
 mod sequence;
@@ -90,6 +91,7 @@ pub struct ReceiveStream {
     sequence: Sequence,
     jitter: Jitter,
     sync: Option<SyncPoint>,
+    capture: Option<CapturePoint>,
     stats: ReceiveStats,
 }
 
@@ -111,6 +113,7 @@ impl ReceiveStream {
             sequence: Sequence::new(config),
             jitter: Jitter::default(),
             sync: None,
+            capture: None,
             stats: ReceiveStats::default(),
         })
     }
@@ -144,6 +147,15 @@ impl ReceiveStream {
     /// Takes a report of the stream's sender.
     pub fn on_sender_report(&mut self, arrival: Instant, report: &SenderReport) {
         self.sync = Some(SyncPoint { ntp: report.ntp, rtp_time: report.rtp_time, at: arrival });
+    }
+
+    /// Takes the capture time a packet of `rtp_time` told. Senders tell it now and then; between, it is reckoned on the media
+    /// clock.
+    pub fn on_capture_time(&mut self, arrival: Instant, rtp_time: RtpTime, captured: AbsoluteCaptureTime) {
+        let sync = SyncPoint { ntp: captured.captured, rtp_time, at: arrival };
+        // An offset once told stays true while packets leave it out.
+        let clock_offset = captured.clock_offset.or_else(|| self.capture.and_then(|before| before.clock_offset));
+        self.capture = Some(CapturePoint { sync, clock_offset });
     }
 
     /// The block to report of this stream now, which ends the interval its loss is told for. `None`, and nothing done, if
@@ -201,6 +213,27 @@ impl ReceiveStream {
     #[must_use]
     pub fn sync_point(&self) -> Option<SyncPoint> {
         self.sync
+    }
+
+    /// The last absolute capture time.
+    #[must_use]
+    pub fn capture_point(&self) -> Option<CapturePoint> {
+        self.capture
+    }
+
+    /// When media of `rtp_time` was captured, on the clock of whoever captured it; `None` if that was never told, or no clock
+    /// is known.
+    #[must_use]
+    pub fn capture_time(&self, rtp_time: RtpTime) -> Option<NtpTime> {
+        Some(self.capture?.sync.ntp_at(rtp_time, self.jitter.clock()?))
+    }
+
+    /// The moment of media of `rtp_time` on the clock of the sender's reports: by its last report, or else by a capture time
+    /// that tells how the two clocks differ. `None` if neither is known, or no clock.
+    #[must_use]
+    pub fn sender_time(&self, rtp_time: RtpTime) -> Option<NtpTime> {
+        let sync = self.sync.or_else(|| self.capture?.on_sender_clock())?;
+        Some(sync.ntp_at(rtp_time, self.jitter.clock()?))
     }
 
     /// Counters since the beginning.

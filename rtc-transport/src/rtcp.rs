@@ -7,22 +7,34 @@ use bytes::{Buf, Bytes, BytesMut};
 use rtc_core::{ConfigError, Fault, Malformed};
 use webrtc_util::marshal::{Marshal, Unmarshal};
 
+mod app;
 mod bye;
 mod compound;
+mod congestion_feedback;
+mod extended;
+mod loss_notification;
 mod nack;
 mod picture;
 mod remb;
 mod report;
+mod reporting;
 mod sdes;
 mod transport_feedback;
 
+pub use app::{App, TimedMessage};
 pub use bye::Bye;
 pub use compound::{Compound, Packets};
+pub use congestion_feedback::{ArrivalOffset, CongestionFeedback, MAX_REPORTS, PacketMetric, StreamReport};
+pub(crate) use congestion_feedback::{BLOCK_HEAD, FRAME_LEN, block_len, put_block};
+pub(crate) use extended::DELAY_LEN;
+pub use extended::{DelaySinceReport, ExtendedBlock, ExtendedReport};
+pub use loss_notification::LossNotification;
 pub use nack::{Nack, NackPair};
 pub use picture::{Fir, FirRequest, Pli};
 pub use remb::Remb;
 pub(crate) use report::BLOCK_LEN;
 pub use report::{ReceiverReport, ReportBlock, SenderReport};
+pub use reporting::ReportingSources;
 pub use sdes::{Sdes, SdesChunk, SdesItem, SdesType};
 pub(crate) use transport_feedback::{Head, Symbol, TICK};
 pub use transport_feedback::{PacketStatus, Statuses, TransportFeedback};
@@ -34,10 +46,15 @@ const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SDES: u8 = 202;
 const BYE: u8 = 203;
+const APP: u8 = 204;
 /// Transport-layer feedback (RFC 4585 §6.2).
 const TRANSPORT_FEEDBACK: u8 = 205;
 /// Payload-specific feedback (RFC 4585 §6.3).
 const PAYLOAD_FEEDBACK: u8 = 206;
+/// Extended reports (RFC 3611 §2).
+const EXTENDED_REPORT: u8 = 207;
+/// Reporting sources (RFC 8861 §3.2.2).
+const REPORTING_SOURCES: u8 = 212;
 
 /// Whether a datagram that arrived where RTP and RTCP share a port is RTCP: version 2, packet type 192 to 223
 /// (RFC 5761 §4).
@@ -74,8 +91,18 @@ pub enum RtcpPacket {
     Fir(Fir),
     /// When packets of all streams arrived.
     TransportFeedback(TransportFeedback),
+    /// When packets arrived, stream by stream, and with which congestion mark.
+    CongestionFeedback(CongestionFeedback),
     /// The rate a receiver believes it can take.
     Remb(Remb),
+    /// What a receiver of video can decode.
+    LossNotification(LossNotification),
+    /// An application's own packet.
+    App(App),
+    /// Clocks and delays for the round trip, and more.
+    ExtendedReport(ExtendedReport),
+    /// Who reports for a source.
+    ReportingSources(ReportingSources),
     /// Any other packet.
     Unknown(Raw),
 }
@@ -93,9 +120,18 @@ impl RtcpPacket {
             (BYE, _) => Self::Bye(Bye::parse(raw)?),
             (TRANSPORT_FEEDBACK, nack::FORMAT) => Self::Nack(Nack::parse(&raw)?),
             (TRANSPORT_FEEDBACK, transport_feedback::FORMAT) => Self::TransportFeedback(TransportFeedback::parse(raw)?),
+            (TRANSPORT_FEEDBACK, congestion_feedback::FORMAT) => {
+                Self::CongestionFeedback(CongestionFeedback::parse(raw)?)
+            }
             (PAYLOAD_FEEDBACK, picture::PLI_FORMAT) => Self::Pli(Pli::parse(&raw)?),
             (PAYLOAD_FEEDBACK, picture::FIR_FORMAT) => Self::Fir(Fir::parse(&raw)?),
             (PAYLOAD_FEEDBACK, remb::FORMAT) if remb::is_remb(&raw.body) => Self::Remb(Remb::parse(raw)?),
+            (PAYLOAD_FEEDBACK, remb::FORMAT) if loss_notification::is_loss_notification(&raw.body) => {
+                Self::LossNotification(LossNotification::parse(&raw)?)
+            }
+            (APP, _) => Self::App(App::parse(raw)?),
+            (EXTENDED_REPORT, _) => Self::ExtendedReport(ExtendedReport::parse(raw)?),
+            (REPORTING_SOURCES, _) => Self::ReportingSources(ReportingSources::parse(&raw)?),
             _ => Self::Unknown(raw),
         })
     }
@@ -118,7 +154,18 @@ impl RtcpPacket {
                 feedback.write(out);
                 Ok(())
             }
+            Self::CongestionFeedback(feedback) => {
+                feedback.write(out);
+                Ok(())
+            }
             Self::Remb(remb) => remb.write(out),
+            Self::LossNotification(notification) => {
+                notification.write(out);
+                Ok(())
+            }
+            Self::App(app) => app.write(out),
+            Self::ExtendedReport(report) => report.write(out),
+            Self::ReportingSources(sources) => sources.write(out),
             Self::Unknown(raw) => raw.write(out),
         }
     }
@@ -127,7 +174,7 @@ impl RtcpPacket {
 /// An RTCP packet as its header frames it, padding taken off (RFC 3550 §6.4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
-    /// The packet type, such as 204 for APP.
+    /// The packet type, such as 192 for the FIR of RFC 2032.
     pub packet_type: u8,
     /// The five bits after the padding bit: a count, a subtype or a feedback message type.
     pub count: u8,

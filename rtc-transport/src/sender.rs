@@ -58,6 +58,12 @@ impl SendStream {
         }
     }
 
+    /// The same stream under another SSRC: nothing sent yet of it (RFC 3550 §6.4.1), on the same media clock.
+    #[must_use]
+    pub(crate) fn renamed(&self, ssrc: Ssrc) -> Self {
+        Self { media: self.media, told: self.told, clock: self.clock, last_sent: self.last_sent, ..Self::new(ssrc) }
+    }
+
     /// Takes note of a packet that leaves. `clock` is that of its payload type.
     pub fn on_packet(&mut self, now: Instant, packet: &RtpPacket, clock: Option<Frequency>) {
         self.stats.packets += 1;

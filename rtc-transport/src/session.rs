@@ -4,28 +4,37 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use rtc_core::bwe::{ProbeId, SentPacket};
+use rtc_core::bwe::{Ecn, ProbeId, SentPacket};
 use rtc_core::rtp::HeaderMut;
 use rtc_core::rtp::extension::TransportSequence;
 use rtc_core::time::{Instant, NtpTime, earliest};
 use rtc_core::{ConfigError, DataSize, Malformed, RtpPacket, RtpTime, SeqNum, Ssrc};
 
-use crate::feedback::{FeedbackRecorder, HistoryStats, RecorderStats, SendHistory};
+use crate::feedback::{CongestionRecorder, FeedbackRecorder, HistoryStats, RecorderStats, SendHistory};
 use crate::receiver::ReceiveStream;
-use crate::rtcp::{MAX_COUNT, is_rtcp};
+use crate::rng::Rng;
+use crate::rtcp::{LossNotification, MAX_COUNT, is_rtcp};
 use crate::schedule::{Membership, RtcpScheduler};
 use crate::sender::SendStream;
 
+mod budget;
+mod collision;
 mod config;
 mod event;
+mod groups;
 mod incoming;
+mod messages;
 mod outgoing;
+mod round_trip;
 mod sources;
 mod stats;
 
+use budget::FeedbackBudget;
+use collision::Collisions;
 pub use config::SessionConfig;
 use event::Queued;
 pub use event::{Event, Received};
+use messages::Messages;
 use outgoing::Requests;
 use sources::Sources;
 pub use stats::SessionStats;
@@ -46,7 +55,13 @@ pub struct Session {
     sources: Sources,
     scheduler: RtcpScheduler,
     recorder: FeedbackRecorder,
+    /// Arrivals by stream, if RFC 8888 was agreed on.
+    stream_recorder: Option<CongestionRecorder>,
+    /// How often feedback may be sent, if that is limited.
+    budget: Option<FeedbackBudget>,
     history: SendHistory,
+    /// How often feedback on single packets is wanted, and for how long it is repeated.
+    feedback: (Duration, Duration),
     /// Transport-wide identifier of the next packet.
     next_id: u64,
     /// The last source media came from: transport-wide feedback wants to name one.
@@ -54,6 +69,12 @@ pub struct Session {
     /// When the last two full reports were sent, the older first.
     reports: [Instant; 2],
     requests: Requests,
+    messages: Messages,
+    collisions: Collisions,
+    /// Chooses SSRCs.
+    rng: Rng,
+    /// The last round trip measured.
+    round_trip: Option<Duration>,
     /// Whether a chance to send feedback was asked for and has not come.
     feedback_requested: bool,
     left: bool,
@@ -82,7 +103,8 @@ impl Local {
 pub struct Outgoing {
     /// What to send.
     pub datagram: Bytes,
-    /// What to tell a bandwidth estimator; `None` if the packet has no place for a transport-wide sequence number.
+    /// What to tell a bandwidth estimator; `None` if no feedback will speak of the packet: it has no place for a transport-wide
+    /// sequence number, and RFC 8888 was not agreed on.
     pub sent: Option<SentPacket>,
 }
 
@@ -107,11 +129,21 @@ impl Session {
             sources: Sources::new(config.max_sources, config.receiver)?,
             scheduler: RtcpScheduler::new(now, config.scheduler.clone(), alone)?,
             recorder: FeedbackRecorder::new(config.recorder.clone())?,
+            stream_recorder: match config.congestion_feedback {
+                true => Some(CongestionRecorder::new(config.recorder.clone(), config.max_sources)?),
+                false => None,
+            },
+            budget: config.feedback_share.map(|share| FeedbackBudget::new(now, share)),
             history: SendHistory::new(&config.history)?,
+            feedback: (config.recorder.interval, config.recorder.repeat),
             next_id: u64::from(config.first_transport_sequence.0),
             last_media: None,
             reports: [now; 2],
             requests: Requests::default(),
+            messages: Messages::default(),
+            collisions: Collisions::default(),
+            rng: Rng::new(config.scheduler.seed ^ now.as_nanos().rotate_left(32) ^ ntp.to_bits()),
+            round_trip: None,
             feedback_requested: false,
             left: false,
             events: VecDeque::new(),
@@ -126,6 +158,7 @@ impl Session {
     ///
     /// The number is written into a copy in pooled memory, so that whoever shares the packet keeps it as it was.
     pub fn send_rtp(&mut self, now: Instant, packet: RtpPacket, probe: Option<ProbeId>) -> Outgoing {
+        let packet = self.renamed(packet);
         let clock = self.config.clock_of(packet.payload_type());
         if self.local(packet.ssrc()).is_none() && self.senders.len() < MAX_COUNT {
             self.senders.push(Local::new(packet.ssrc()));
@@ -135,20 +168,27 @@ impl Session {
             None => self.stats.untracked += 1,
         }
         self.stats.rtp_sent += 1;
-        let Some(datagram) = self.number(&packet) else {
+        let (ssrc, seq) = (packet.ssrc(), packet.seq());
+        let numbered = self.number(&packet);
+        if numbered.is_none() && !self.config.congestion_feedback {
             return Outgoing { datagram: packet.into_bytes(), sent: None };
-        };
+        }
+        let datagram = numbered.unwrap_or_else(|| packet.into_bytes());
         let size = DataSize::of(&datagram) + self.config.overhead;
         let sent = SentPacket { id: self.next_id, sent: now, size, probe };
         self.next_id += 1;
-        self.history.on_sent(sent);
+        if self.config.congestion_feedback {
+            self.history.on_sent_of(sent, ssrc, seq);
+        } else {
+            self.history.on_sent(sent);
+        }
         Outgoing { datagram, sent: Some(sent) }
     }
 
     /// Tells that media of `timestamp` was captured at `captured`, which the sender reports of `ssrc` are reckoned from; see
     /// [`SendStream::set_media_time`].
     pub fn set_media_time(&mut self, ssrc: Ssrc, captured: Instant, timestamp: RtpTime) {
-        if let Some(local) = self.local(ssrc) {
+        if let Some(local) = self.local(self.current(ssrc)) {
             local.stream.set_media_time(captured, timestamp);
         }
     }
@@ -158,9 +198,17 @@ impl Session {
     /// # Errors
     /// [`Malformed`] if it is neither.
     pub fn receive(&mut self, now: Instant, datagram: Bytes) -> Result<Received, Malformed> {
+        self.receive_marked(now, datagram, Ecn::NotEct)
+    }
+
+    /// As [`receive`](Self::receive), with the congestion mark the datagram arrived with, which RFC 8888 feedback tells.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive).
+    pub fn receive_marked(&mut self, now: Instant, datagram: Bytes, ecn: Ecn) -> Result<Received, Malformed> {
         self.stats.datagrams += 1;
         let received =
-            if is_rtcp(&datagram) { self.receive_rtcp(now, datagram) } else { self.receive_rtp(now, datagram) };
+            if is_rtcp(&datagram) { self.receive_rtcp(now, datagram) } else { self.receive_rtp(now, datagram, ecn) };
         if received.is_err() {
             self.stats.malformed += 1;
         }
@@ -169,17 +217,14 @@ impl Session {
 
     /// The next thing the remote party's RTCP said.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        // Asked for twice, as a borrow that is returned from a loop would outlive the loop.
-        while let Some(Queued::Feedback(feedback)) = self.events.front() {
-            if !self.history.on_feedback(feedback).is_empty() {
-                break;
+        // Feedback that tells nothing new is an event as well: what left long ago and is not in it either was lost.
+        Some(match self.events.pop_front()? {
+            Queued::Event(event) => event,
+            Queued::Feedback(feedback) => Event::PacketResults(self.history.on_feedback(&feedback)),
+            Queued::CongestionFeedback(feedback) => {
+                Event::PacketResults(self.history.on_congestion_feedback(&feedback))
             }
-            self.events.pop_front();
-        }
-        match self.events.pop_front()? {
-            Queued::Event(event) => Some(event),
-            Queued::Feedback(_) => Some(Event::PacketResults(self.history.results())),
-        }
+        })
     }
 
     /// The RTCP datagram to send now: ask until there is none.
@@ -192,6 +237,11 @@ impl Session {
         self.scheduler.on_sent(now, size, membership);
         self.feedback_requested = false;
         self.request_rest(now);
+        if let Some(budget) = &mut self.budget {
+            budget.on_feedback(size);
+            let interval = budget.interval(self.feedback.0);
+            self.set_recorders(interval, self.feedback.1);
+        }
         self.stats.rtcp_sent += 1;
         self.stats.rtcp_bytes_sent += datagram.len() as u64;
         Some(datagram)
@@ -217,7 +267,9 @@ impl Session {
     /// Changes how often transport-wide feedback says what arrived, and for how long it repeats it
     /// ([`RecorderConfig::repeat`](crate::feedback::RecorderConfig::repeat)): short and long where feedback is lost as well.
     pub fn set_feedback(&mut self, interval: Duration, repeat: Duration) {
-        self.recorder.set_interval(interval, repeat);
+        self.feedback = (interval, repeat);
+        let interval = self.budget.as_ref().map_or(interval, |budget| budget.interval(interval));
+        self.set_recorders(interval, repeat);
     }
 
     /// Asks the remote party for a picture that can be decoded without what was lost (RFC 4585 §6.3.1).
@@ -225,6 +277,26 @@ impl Session {
     /// Returns when the request will leave.
     pub fn request_key_frame(&mut self, now: Instant, ssrc: Ssrc) -> Instant {
         if !self.requests.key_frame(ssrc) {
+            self.stats.requests_dropped += 1;
+        }
+        self.request_feedback(now)
+    }
+
+    /// Tells the remote party what of its video `ssrc` could be decoded, at the first loss: up to the frame that begins with
+    /// `last_decoded`, and whether that of `last_received` can be ([`LossNotification`]).
+    ///
+    /// Returns when it will leave.
+    pub fn notify_loss(
+        &mut self,
+        now: Instant,
+        ssrc: Ssrc,
+        last_decoded: SeqNum,
+        last_received: SeqNum,
+        decodable: bool,
+    ) -> Instant {
+        let sender = self.senders[0].stream.ssrc();
+        let notification = LossNotification { sender, media: ssrc, last_decoded, last_received, decodable };
+        if !self.requests.notification(notification) {
             self.stats.requests_dropped += 1;
         }
         self.request_feedback(now)
@@ -246,9 +318,10 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant) {
         let timeout = self.scheduler.timeout(self.membership());
         while let Some(ssrc) = self.sources.take_silent(now, timeout) {
+            self.forget(ssrc);
             self.push_event(Event::TimedOut { ssrc });
         }
-        if !self.feedback_requested && self.recorder.poll_timeout().is_some_and(|due| due <= now) {
+        if !self.feedback_requested && self.feedback_due().is_some_and(|due| due <= now) {
             self.request_feedback(now);
         }
     }
@@ -256,7 +329,7 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) or [`poll_rtcp`](Self::poll_rtcp) will have something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let feedback = self.recorder.poll_timeout().filter(|_| !self.feedback_requested && !self.left);
+        let feedback = self.feedback_due().filter(|_| !self.feedback_requested && !self.left);
         let silence = self.sources.next_silent(self.scheduler.timeout(self.membership()));
         earliest([self.scheduler.poll_timeout(), feedback, silence])
     }
@@ -290,7 +363,19 @@ impl Session {
         ntp + (now - epoch)
     }
 
-    /// Data sent with a transport-wide sequence number and not yet reported on.
+    /// The last round trip measured, from reports on what we send or from extended reports.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// Who reports for the source `ssrc` of the remote party, if it does not itself (RFC 8861).
+    #[must_use]
+    pub fn reported_by(&self, ssrc: Ssrc) -> &[Ssrc] {
+        self.sources.find(ssrc).map_or(&[], |source| &source.reported_by)
+    }
+
+    /// Data sent that feedback on single packets will tell of, and has not yet.
     #[must_use]
     pub fn in_flight(&self) -> DataSize {
         self.history.in_flight()
@@ -308,7 +393,13 @@ impl Session {
         self.recorder.stats()
     }
 
-    /// Counters of transport-wide feedback on what was sent.
+    /// Counters of congestion control feedback (RFC 8888) on what arrived.
+    #[must_use]
+    pub fn stream_recorder_stats(&self) -> RecorderStats {
+        self.stream_recorder.as_ref().map(CongestionRecorder::stats).unwrap_or_default()
+    }
+
+    /// Counters of feedback on what was sent.
     #[must_use]
     pub fn history_stats(&self) -> HistoryStats {
         self.history.stats()
@@ -323,6 +414,21 @@ impl Session {
         let number = TransportSequence(self.next_id as u16);
         let written = HeaderMut::parse(&mut self.pool).is_ok_and(|mut header| header.write(id, &number));
         written.then(|| self.pool.split().freeze())
+    }
+
+    /// When feedback on single packets will be due.
+    fn feedback_due(&self) -> Option<Instant> {
+        earliest([
+            self.recorder.poll_timeout(),
+            self.stream_recorder.as_ref().and_then(CongestionRecorder::poll_timeout),
+        ])
+    }
+
+    fn set_recorders(&mut self, interval: Duration, repeat: Duration) {
+        self.recorder.set_interval(interval, repeat);
+        if let Some(recorder) = &mut self.stream_recorder {
+            recorder.set_interval(interval, repeat);
+        }
     }
 
     fn local(&mut self, ssrc: Ssrc) -> Option<&mut Local> {

@@ -1,5 +1,8 @@
 //! Wall clock and media clock of a stream, side by side.
 
+use core::time::Duration;
+
+use rtc_core::rtp::extension::ClockOffset;
 use rtc_core::time::{Instant, NtpTime};
 use rtc_core::{Frequency, RtpTime};
 
@@ -24,6 +27,27 @@ pub struct SyncPoint {
     pub rtp_time: RtpTime,
     /// When the report that told so arrived here.
     pub at: Instant,
+}
+
+/// One moment on a capturer's wall clock and on a stream's media clock, as an absolute capture time tells it: to play streams
+/// that come through a mixer or a forwarder in step, whoever captured them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapturePoint {
+    /// The moment, on the capturer's clock.
+    pub sync: SyncPoint,
+    /// What to add to the clock of the sender's reports to get the capturer's, if the sender said so.
+    pub clock_offset: Option<ClockOffset>,
+}
+
+impl CapturePoint {
+    /// The same moment on the clock of the sender's reports; `None` while it is not known how the two differ.
+    #[must_use]
+    pub fn on_sender_clock(&self) -> Option<SyncPoint> {
+        let ahead = self.clock_offset?.as_nanos();
+        let away = Duration::from_nanos(ahead.unsigned_abs());
+        let ntp = if ahead < 0 { self.sync.ntp + away } else { self.sync.ntp - away };
+        Some(SyncPoint { ntp, ..self.sync })
+    }
 }
 
 impl SyncPoint {

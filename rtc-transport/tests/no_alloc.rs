@@ -58,10 +58,11 @@ static ALLOCATOR: Counting = Counting;
 const ROUNDS: u16 = 4_000;
 const WARM: u16 = 2_000;
 
-fn session(ssrc: Ssrc) -> Session {
+fn session(ssrc: Ssrc, by_stream: bool) -> Session {
     let mut config = SessionConfig::default();
     config.clocks = vec![(PayloadType::new(96), Frequency::KHZ_90)];
-    config.transport_sequence_id = Some(3);
+    config.transport_sequence_id = (!by_stream).then_some(3);
+    config.congestion_feedback = by_stream;
     config.reduced_size = true;
     config.scheduler.profile = Profile::Avpf { report_interval: Duration::from_secs(3_600), point_to_point: true };
     Session::new(Instant::ZERO, NtpTime::from_bits(1 << 63), &[ssrc], config).unwrap()
@@ -76,13 +77,13 @@ struct Call {
 }
 
 impl Call {
-    fn new() -> Self {
+    fn new(by_stream: bool) -> Self {
         let mut config = PacerConfig::default();
         config.rate = Bitrate::from_kbps(3_000);
         Self {
             pacer: LeakyBucketPacer::new(config).unwrap(),
-            alice: session(Ssrc(1)),
-            bob: session(Ssrc(2)),
+            alice: session(Ssrc(1), by_stream),
+            bob: session(Ssrc(2), by_stream),
             pool: BytesMut::with_capacity(1 << 16),
             results: 0,
         }
@@ -122,7 +123,12 @@ impl Call {
 
 #[test]
 fn media_and_feedback_allocate_nothing_once_warm() {
-    let mut call = Call::new();
+    for by_stream in [false, true] {
+        allocates_nothing(Call::new(by_stream));
+    }
+}
+
+fn allocates_nothing(mut call: Call) {
     for seq in 0..WARM {
         call.round(seq);
     }

@@ -326,6 +326,31 @@ fn feedback_on_sources_that_are_not_ours_is_counted_and_not_told() {
     assert_eq!(session.stats().foreign, 3);
 }
 
+/// Who counts rounds of feedback, and takes for lost what should be in one and is not, needs each of them.
+#[test]
+fn feedback_that_tells_nothing_new_is_an_event_all_the_same() {
+    let mut alice = session(US, |config| config.transport_sequence_id = Some(3));
+    let mut bob = session(THEM, |config| {
+        config.transport_sequence_id = Some(3);
+        config.recorder.repeat = Duration::from_millis(300);
+    });
+    let outgoing = alice.send_rtp(ms(1), media(US, 1), None);
+    bob.receive(ms(1), outgoing.datagram).unwrap();
+    let mut told = Vec::new();
+    for now in (1..1_000).map(ms) {
+        while let Some(datagram) = bob.poll_rtcp(now) {
+            alice.receive(now, datagram).unwrap();
+        }
+        while let Some(event) = alice.poll_event() {
+            if let Event::PacketResults(results) = event {
+                told.push(results.len());
+            }
+        }
+    }
+    assert!(told.len() > 4, "{told:?}");
+    assert!(told[0] == 1 && told[1..].iter().all(|count| *count == 0), "{told:?}");
+}
+
 #[test]
 fn sources_never_believed_make_room_and_others_do_not() {
     let mut session = session(US, |config| {

@@ -1,11 +1,12 @@
-use core::num::NonZeroU64;
 use core::time::Duration;
 
 use bytes::BytesMut;
 use rtc_core::time::Instant;
-use rtc_core::{ConfigError, SeqNum, SeqUnwrapper, Ssrc};
+use rtc_core::{ConfigError, SeqNum, Ssrc};
 
 use crate::rtcp::{Head, Symbol, TICK, TransportFeedback};
+
+use super::window::Window;
 
 /// Settings of a [`FeedbackRecorder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,19 @@ impl Default for RecorderConfig {
     }
 }
 
+impl RecorderConfig {
+    /// `longest` is the longest window the format can report on.
+    pub(super) fn check(&self, longest: usize) -> Result<(), ConfigError> {
+        if !self.window.is_power_of_two() || !(2..=longest).contains(&self.window) {
+            return Err(ConfigError::new("window", "must be a power of two from 2 to 32768, 16384 with RFC 8888"));
+        }
+        if usize::from(self.reorder) >= self.window {
+            return Err(ConfigError::new("reorder", "must be less than window"));
+        }
+        Ok(())
+    }
+}
+
 /// What became of a recorded arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -42,9 +56,12 @@ pub enum Recorded {
     Duplicate,
     /// It is too far behind to be reported.
     Late,
+    /// It is of one stream too many to be reported.
+    Refused,
 }
 
-/// What a [`FeedbackRecorder`] did. All arrivals = `accepted + duplicates + late`.
+/// What a [`FeedbackRecorder`] or [`CongestionRecorder`](super::CongestionRecorder) did. All arrivals = `accepted +
+/// duplicates + late + refused`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecorderStats {
     /// Arrivals kept to be reported.
@@ -53,10 +70,14 @@ pub struct RecorderStats {
     pub duplicates: u64,
     /// Arrivals too far behind to be reported.
     pub late: u64,
+    /// Arrivals of one stream too many.
+    pub refused: u64,
     /// Arrivals that were accepted, but pushed out by newer ones before they were reported.
     pub unreported: u64,
     /// Times the sequence numbers began anew.
     pub restarts: u64,
+    /// Lost packets left out of reports because telling them would take more than what arrived (RFC 8888 only).
+    pub skipped: u64,
     /// Feedback packets made.
     pub feedbacks: u64,
 }
@@ -69,16 +90,9 @@ pub struct RecorderStats {
 #[derive(Debug)]
 pub struct FeedbackRecorder {
     config: RecorderConfig,
-    unwrapper: SeqUnwrapper,
-    /// Arrival of packet `id` at `id % window`, in ticks, plus one.
-    arrivals: Box<[Option<NonZeroU64>]>,
-    /// The newest packet that arrived.
-    newest: Option<u64>,
-    /// The first packet to be reported next.
-    next: u64,
+    /// Arrivals in ticks.
+    window: Window,
     due: Option<Instant>,
-    /// The number after the last one that was too late: a second in a row means that numbers began anew.
-    expected_restart: Option<SeqNum>,
     number: u8,
     symbols: Vec<Symbol>,
     deltas: Vec<i16>,
@@ -95,19 +109,10 @@ impl FeedbackRecorder {
     /// # Errors
     /// [`ConfigError`] if `window` is not a power of two from 2 to 32768, or `reorder` is not below it.
     pub fn new(config: RecorderConfig) -> Result<Self, ConfigError> {
-        if !config.window.is_power_of_two() || !(2..=1 << 15).contains(&config.window) {
-            return Err(ConfigError::new("window", "must be a power of two from 2 to 32768"));
-        }
-        if usize::from(config.reorder) >= config.window {
-            return Err(ConfigError::new("reorder", "must be less than window"));
-        }
+        config.check(1 << 15)?;
         Ok(Self {
-            unwrapper: SeqUnwrapper::default(),
-            arrivals: vec![None; config.window].into_boxed_slice(),
-            newest: None,
-            next: 0,
+            window: Window::new(config.window, config.reorder),
             due: None,
-            expected_restart: None,
             number: 0,
             symbols: Vec::with_capacity(config.window),
             deltas: Vec::with_capacity(config.window),
@@ -119,27 +124,18 @@ impl FeedbackRecorder {
 
     /// Takes note that packet `seq` arrived at `arrival`, which the operating system may have stamped before `now`.
     pub fn insert(&mut self, now: Instant, seq: SeqNum, arrival: Instant) -> Recorded {
-        let id = match self.place(seq) {
-            Ok(id) => id,
-            Err(Recorded::Duplicate) => {
-                self.stats.duplicates += 1;
-                return Recorded::Duplicate;
-            }
-            Err(outcome) => {
-                self.stats.late += 1;
-                return outcome;
-            }
-        };
-        self.stats.accepted += 1;
-        let slot = self.slot(id);
-        self.arrivals[slot] = NonZeroU64::new(to_ticks(arrival) + 1);
-        self.next = self.next.min(id);
+        let restarts = self.stats.restarts;
+        let outcome = self.window.insert(seq, to_ticks(arrival), &mut self.stats);
+        if outcome != Recorded::Accepted {
+            return outcome;
+        }
+        if self.stats.restarts != restarts {
+            self.due = None;
+        }
         // A report when half the window waits to be reported keeps it from overflowing at any rate.
-        let waiting = self.newest.map_or(0, |newest| newest - self.next);
-        let soon = waiting >= self.config.window as u64 / 2;
-        let due = if soon { now } else { now + self.config.interval };
+        let due = if self.window.is_half_full() { now } else { now + self.config.interval };
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
-        Recorded::Accepted
+        outcome
     }
 
     /// The next feedback packet that is due; ask until there is none.
@@ -150,8 +146,12 @@ impl FeedbackRecorder {
         if self.due? > now || room < Self::MIN_ROOM {
             return None;
         }
-        let newest = self.newest?;
-        let (first, fresh) = self.first_repeated(now, newest);
+        let newest = self.window.newest()?;
+        let next = self.window.next();
+        let (first, fresh) = match self.config.repeat {
+            Duration::ZERO => (next, false),
+            repeat => self.window.first_repeated(to_ticks(now - repeat)),
+        };
         if first > newest {
             // All was told, and for long enough.
             self.due = None;
@@ -159,15 +159,15 @@ impl FeedbackRecorder {
         }
         let mut feedback = self.encode(first, newest, sender, media, room);
         let mut end = first + u64::from(feedback.status_count());
-        if end <= self.next && self.next <= newest {
+        if end <= next && next <= newest {
             // Nothing but repetitions has room: what is new comes first.
-            feedback = self.encode(self.next, newest, sender, media, room);
-            end = self.next + u64::from(feedback.status_count());
+            feedback = self.encode(next, newest, sender, media, room);
+            end = next + u64::from(feedback.status_count());
         }
         self.number = self.number.wrapping_add(1);
         self.stats.feedbacks += 1;
-        self.next = self.next.max(end);
-        if self.next > newest {
+        self.window.reported(end);
+        if self.window.next() > newest {
             self.due = fresh.then(|| now + self.config.interval);
         }
         Some(feedback)
@@ -177,21 +177,6 @@ impl FeedbackRecorder {
     pub fn set_interval(&mut self, interval: Duration, repeat: Duration) {
         self.config.interval = interval;
         self.config.repeat = repeat;
-    }
-
-    /// The first packet to report now, and whether any arrived so lately that it is to be reported again.
-    fn first_repeated(&self, now: Instant, newest: u64) -> (u64, bool) {
-        if self.config.repeat.is_zero() {
-            return (self.next, false);
-        }
-        let since = to_ticks(now - self.config.repeat);
-        let oldest = (newest + 1).saturating_sub(self.config.window as u64 / 2);
-        let recent = |id: &u64| self.arrivals[self.slot(*id)].is_some_and(|arrival| arrival.get() > since);
-        // Arrivals are about in order of their numbers: the first that is too old ends the search, lost ones do not.
-        let known = |id: &u64| self.arrivals[self.slot(*id)].is_some();
-        let mut arrived = (oldest.min(self.next)..=newest).rev().filter(known).take_while(recent);
-        let first = arrived.by_ref().last();
-        (first.map_or(self.next, |first| first.min(self.next)), first.is_some())
     }
 
     fn encode(&mut self, first: u64, newest: u64, sender: Ssrc, media: Ssrc, room: usize) -> TransportFeedback {
@@ -219,66 +204,6 @@ impl FeedbackRecorder {
         self.stats
     }
 
-    /// Finds the place of `seq`, moving the window if it is the newest; `Err` if it has none.
-    fn place(&mut self, seq: SeqNum) -> Result<u64, Recorded> {
-        let id = self.unwrapper.peek(seq);
-        let Some(newest) = self.newest else {
-            self.begin_at(id);
-            return Ok(self.unwrapper.unwrap(seq));
-        };
-        if id > newest {
-            self.advance(newest, id);
-            return Ok(self.unwrapper.unwrap(seq));
-        }
-        let in_window = newest - id < self.config.window as u64;
-        if in_window && self.arrivals[self.slot(id)].is_some() {
-            return Err(Recorded::Duplicate);
-        }
-        if in_window && self.next.saturating_sub(id) <= u64::from(self.config.reorder) {
-            return Ok(id);
-        }
-        // As for RTP sequence numbers (RFC 3550 A.1): two in a row where they cannot be are a sender that began anew.
-        if self.expected_restart.replace(seq.next()) != Some(seq) {
-            return Err(Recorded::Late);
-        }
-        self.restart(seq);
-        Ok(self.unwrapper.unwrap(seq))
-    }
-
-    fn begin_at(&mut self, id: u64) {
-        self.newest = Some(id);
-        self.next = id;
-        self.expected_restart = None;
-    }
-
-    fn advance(&mut self, newest: u64, id: u64) {
-        let window = self.config.window as u64;
-        let first_kept = (id + 1).saturating_sub(window);
-        for old in self.next..first_kept.min(newest + 1) {
-            let slot = self.slot(old);
-            self.stats.unreported += u64::from(self.arrivals[slot].is_some());
-        }
-        for fresh in (newest + 1).max(first_kept)..=id {
-            let slot = self.slot(fresh);
-            self.arrivals[slot] = None;
-        }
-        self.next = self.next.max(first_kept);
-        self.newest = Some(id);
-        self.expected_restart = None;
-    }
-
-    fn restart(&mut self, seq: SeqNum) {
-        let unreported = self.newest.map_or(0, |newest| {
-            (self.next..=newest).filter(|id| self.arrivals[self.slot(*id)].is_some()).count() as u64
-        });
-        self.stats.unreported += unreported;
-        self.stats.restarts += 1;
-        self.arrivals.fill(None);
-        self.due = None;
-        self.unwrapper = SeqUnwrapper::default();
-        self.begin_at(self.unwrapper.peek(seq));
-    }
-
     /// Puts the fates from `first` on into `symbols` and `deltas`, up to a delta that is too long for the format.
     /// Returns the reference time in ticks.
     fn gather(&mut self, first: u64, newest: u64) -> u64 {
@@ -287,11 +212,10 @@ impl FeedbackRecorder {
         let mut reference = None;
         let mut before = 0;
         for id in first..=newest {
-            let Some(arrival) = self.arrivals[self.slot(id)] else {
+            let Some(arrival) = self.window.arrival(id) else {
                 self.symbols.push(Symbol::Lost);
                 continue;
             };
-            let arrival = arrival.get() - 1;
             if reference.is_none() {
                 // 64 ms are 256 ticks.
                 let floor = arrival & !0xff;
@@ -303,11 +227,6 @@ impl FeedbackRecorder {
             before = arrival;
         }
         reference.unwrap_or(0)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "cut to the window")]
-    fn slot(&self, id: u64) -> usize {
-        id as usize & (self.config.window - 1)
     }
 }
 

@@ -115,12 +115,7 @@ impl ReportBlock {
     /// `None` if the block answers no report, or the result would be negative.
     #[must_use]
     pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {
-        if self.last_sr == 0 {
-            return None;
-        }
-        let units = now.to_short().wrapping_sub(self.last_sr).wrapping_sub(self.delay_since_last_sr).cast_signed();
-        // One unit below zero is rounding on a path that takes no time.
-        (units >= -1).then(|| NtpTime::duration_of_short(units.max(0).unsigned_abs()))
+        round_trip(now, self.last_sr, self.delay_since_last_sr)
     }
 
     fn from_wire(report: &ReceptionReport) -> Self {
@@ -147,6 +142,16 @@ impl ReportBlock {
             delay: self.delay_since_last_sr,
         }
     }
+}
+
+/// Time since `last` of our clock, in short form, less `delay` that the other party held it; `None` if there is no `last`.
+pub(super) fn round_trip(now: NtpTime, last: u32, delay: u32) -> Option<Duration> {
+    if last == 0 {
+        return None;
+    }
+    let units = now.to_short().wrapping_sub(last).wrapping_sub(delay).cast_signed();
+    // One unit below zero is rounding on a path that takes no time.
+    (units >= -1).then(|| NtpTime::duration_of_short(units.max(0).unsigned_abs()))
 }
 
 /// The `rtcp` crate makes room for all blocks announced before it looks whether they are there.

@@ -42,6 +42,8 @@ impl SdesType {
     pub const NAME: Self = Self(2);
     /// Name of the program (RFC 3550 §6.5.6).
     pub const TOOL: Self = Self(6);
+    /// Name of a reporting group, the same for all sources that report together (RFC 8861 §3.2.1).
+    pub const REPORTING_GROUP: Self = Self(11);
     /// Name of an encoding among several of one source (RFC 8852 §4.1).
     pub const RTP_STREAM_ID: Self = Self(12);
     /// Name of a media description (RFC 8843 §15.1).

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use rtc_core::{ConfigError, DataSize, Frequency, PayloadType, SeqNum};
+use rtc_core::{Bitrate, ConfigError, DataSize, Frequency, PayloadType, SeqNum};
 
 use crate::feedback::{HistoryConfig, RecorderConfig};
 use crate::receiver::ReceiverConfig;
@@ -19,6 +19,30 @@ pub struct SessionConfig {
     /// ([`TransportSequence`](rtc_core::rtp::extension::TransportSequence)), both ways. Default `None`: no transport-wide
     /// feedback.
     pub transport_sequence_id: Option<u8>,
+    /// Whether congestion control feedback (RFC 8888) was agreed on (`a=rtcp-fb:* ack ccfb`), both ways: it needs no header
+    /// extension, tells congestion marks, and costs two bytes for each packet. Default false. With a transport-wide sequence
+    /// number as well, both are sent.
+    pub congestion_feedback: bool,
+    /// The most that feedback on single packets may take, as a part of the media that arrives, headers below and reports in
+    /// front included: beyond, it is sent less often, though each 250 ms at least. Default `None`: each
+    /// [`RecorderConfig::interval`], whatever arrives. 0.05 suits audio alone, of which the default is a large part.
+    pub feedback_share: Option<f64>,
+    /// Identifier of the header extension element for the absolute capture time
+    /// ([`AbsoluteCaptureTime`](rtc_core::rtp::extension::AbsoluteCaptureTime)) of packets that arrive. Default `None`.
+    pub capture_time_id: Option<u8>,
+    /// Whether reports tell what the round trip is without sender reports: reference times and answers to them (RFC 3611;
+    /// `a=rtcp-xr:rcvr-rtt=all`). Default false. What arrives is understood all the same.
+    pub extended_reports: bool,
+    /// Name of the group of all our streams, for which the first one reports (RFC 8861; `a=rtcp-rgrp`), 1 to 64 bytes. Default
+    /// `None`: the first reports all the same, but does not say so.
+    pub reporting_group: Option<Bytes>,
+    /// Whether a stream whose SSRC somebody else has gets another one (RFC 3550 §8.2). Default true, as every participant
+    /// must. Without authentication a stranger can so make us change an SSRC about once a minute.
+    pub resolve_collisions: bool,
+    /// How often a message is sent again, as RTCP may be lost. Default 2.
+    pub message_repeats: u8,
+    /// What messages may take of the bandwidth of RTCP, repetitions included. Default 16 kb/s.
+    pub message_bandwidth: Bitrate,
     /// The first transport-wide sequence number. Default 1.
     pub first_transport_sequence: SeqNum,
     /// Whether feedback is sent without a report in front of it (RFC 5506), which must have been agreed on
@@ -48,6 +72,14 @@ impl Default for SessionConfig {
             cname: Bytes::from_static(b"anonymous"),
             clocks: Vec::new(),
             transport_sequence_id: None,
+            congestion_feedback: false,
+            feedback_share: None,
+            capture_time_id: None,
+            extended_reports: false,
+            reporting_group: None,
+            resolve_collisions: true,
+            message_repeats: 2,
+            message_bandwidth: Bitrate::from_kbps(16),
             first_transport_sequence: SeqNum(1),
             reduced_size: false,
             overhead: DataSize::from_bytes(28),
@@ -67,8 +99,17 @@ impl SessionConfig {
         if !(1..=255).contains(&self.cname.len()) {
             return Err(ConfigError::new("cname", "must be from 1 to 255 bytes (RFC 3550 §6.5)"));
         }
-        if self.transport_sequence_id == Some(0) {
-            return Err(ConfigError::new("transport_sequence_id", "must not be 0 (RFC 8285 §4.1.2)"));
+        if self.transport_sequence_id == Some(0) || self.capture_time_id == Some(0) {
+            return Err(ConfigError::new(
+                "transport_sequence_id",
+                "and capture_time_id must not be 0 (RFC 8285 §4.1.2)",
+            ));
+        }
+        if self.reporting_group.as_ref().is_some_and(|group| !(1..=64).contains(&group.len())) {
+            return Err(ConfigError::new("reporting_group", "must be from 1 to 64 bytes"));
+        }
+        if self.feedback_share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+            return Err(ConfigError::new("feedback_share", "must be above 0 and 1 at most"));
         }
         if !(768..=65_535).contains(&self.max_rtcp_size) {
             return Err(ConfigError::new("max_rtcp_size", "must be from 768 to 65535"));

@@ -1,9 +1,14 @@
+use core::time::Duration;
+
 use bytes::Bytes;
 use rtc_core::bwe::PacketResult;
+use rtc_core::time::NtpTime;
 use rtc_core::{RtpPacket, Ssrc};
 
 use crate::receiver::Arrival;
-use crate::rtcp::{Nack, Raw, Remb, TransportFeedback};
+use crate::rtcp::{
+    App, CongestionFeedback, ExtendedReport, LossNotification, Nack, Raw, Remb, TimedMessage, TransportFeedback,
+};
 use crate::sender::RemoteView;
 use crate::sync::SyncPoint;
 
@@ -28,7 +33,8 @@ pub enum Received {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The fate of packets we sent, for a bandwidth estimator.
+    /// The fate of packets we sent, for a bandwidth estimator. Comes with every feedback on single packets, also one that tells
+    /// nothing new, with nothing in it: who waits for a packet's fate learns that it was not in this one either.
     PacketResults(&'a [PacketResult]),
     /// How one of our streams is received; its source is in the block.
     Report(RemoteView),
@@ -60,6 +66,41 @@ pub enum Event<'a> {
         /// The stream.
         ssrc: Ssrc,
     },
+    /// Time to the remote party and back, as an extended report told it (RFC 3611 §4.5).
+    RoundTrip {
+        /// Who answered.
+        ssrc: Ssrc,
+        /// The round trip.
+        round_trip: Duration,
+    },
+    /// An extended report with blocks not known here.
+    ExtendedReport(ExtendedReport),
+    /// A source does not report itself; others do so for it (RFC 8861).
+    ReportedBy {
+        /// The source.
+        ssrc: Ssrc,
+        /// Who reports for it.
+        by: Vec<Ssrc>,
+    },
+    /// What of one of our videos can be decoded.
+    LossNotification(LossNotification),
+    /// A message that belongs to a moment of a stream.
+    Message {
+        /// The message.
+        message: TimedMessage,
+        /// The moment on the wall clock of the stream's sender, if it is known.
+        ntp: Option<NtpTime>,
+    },
+    /// A packet of some application.
+    App(App),
+    /// Somebody else had the SSRC of one of our streams, which goes on under another (RFC 3550 §8.2). Packets made for the
+    /// old one are renamed as they leave; signalling, if it named the old one, should tell the new.
+    SsrcChanged {
+        /// What it was.
+        old: Ssrc,
+        /// What it is now.
+        new: Ssrc,
+    },
     /// RTCP of a kind not known here.
     Other(Raw),
 }
@@ -70,4 +111,5 @@ pub(super) enum Queued {
     Event(Event<'static>),
     /// Matched with what was sent when it is polled, so that the results can be lent.
     Feedback(TransportFeedback),
+    CongestionFeedback(CongestionFeedback),
 }

@@ -1,19 +1,23 @@
 use bytes::Bytes;
-use rtc_core::rtp::extension::TransportSequence;
+use rtc_core::bwe::Ecn;
+use rtc_core::rtp::extension::{AbsoluteCaptureTime, TransportSequence};
 use rtc_core::time::Instant;
 use rtc_core::{DataSize, Malformed, RtpPacket, Ssrc};
 
+use crate::receiver::Arrival;
 use crate::rtcp::{Bye, Compound, Fir, Nack, ReportBlock, RtcpPacket, Sdes, SdesType, SenderReport};
 
 use super::Session;
 use super::event::{Event, Queued, Received};
 
 impl Session {
-    pub(super) fn receive_rtp(&mut self, now: Instant, datagram: Bytes) -> Result<Received, Malformed> {
+    pub(super) fn receive_rtp(&mut self, now: Instant, datagram: Bytes, ecn: Ecn) -> Result<Received, Malformed> {
+        let size = DataSize::of(&datagram) + self.config.overhead;
         let packet = RtpPacket::parse(datagram)?;
         let ssrc = packet.ssrc();
         if self.is_ours(ssrc) {
             self.stats.collisions += 1;
+            self.on_own_source(now, ssrc);
             return Ok(Received::Collision(ssrc));
         }
         let clock = self.config.clock_of(packet.payload_type());
@@ -23,11 +27,26 @@ impl Session {
         };
         source.on_media(now);
         let arrival = source.stream.on_packet(now, &packet, clock);
+        let is_stray = matches!(arrival, Arrival::Probation | Arrival::Implausible);
+        let captured = self.config.capture_time_id.and_then(|id| packet.read::<AbsoluteCaptureTime>(id));
+        if let Some(Ok(captured)) = captured
+            && !is_stray
+        {
+            source.stream.on_capture_time(now, packet.timestamp(), captured);
+        }
         self.last_media = Some(ssrc);
         self.stats.rtp_received += 1;
         let number = self.config.transport_sequence_id.and_then(|id| packet.read::<TransportSequence>(id));
         if let Some(Ok(number)) = number {
             self.recorder.insert(now, number.seq(), now);
+        }
+        if let Some(recorder) = &mut self.stream_recorder
+            && !is_stray
+        {
+            recorder.insert(now, ssrc, packet.seq(), now, ecn);
+        }
+        if let Some(budget) = &mut self.budget {
+            budget.on_media(now, size);
         }
         Ok(Received::Rtp(packet, arrival))
     }
@@ -52,6 +71,7 @@ impl Session {
             RtcpPacket::ReceiverReport(report) => {
                 if self.is_ours(report.ssrc) {
                     self.stats.foreign += 1;
+                    self.on_own_source(now, report.ssrc);
                     return;
                 }
                 self.hear_rtcp(now, report.ssrc);
@@ -63,7 +83,18 @@ impl Session {
             RtcpPacket::Pli(pli) => self.on_key_frame_request(pli.media),
             RtcpPacket::Fir(fir) => self.on_fir(&fir),
             RtcpPacket::TransportFeedback(feedback) => self.push(Queued::Feedback(feedback)),
+            RtcpPacket::CongestionFeedback(feedback) => self.push(Queued::CongestionFeedback(feedback)),
             RtcpPacket::Remb(remb) => self.push_event(Event::MaxBitrate(remb)),
+            RtcpPacket::LossNotification(notification) => {
+                if self.is_ours(notification.media) {
+                    self.push_event(Event::LossNotification(notification));
+                } else {
+                    self.stats.foreign += 1;
+                }
+            }
+            RtcpPacket::App(app) => self.on_app(app),
+            RtcpPacket::ExtendedReport(report) => self.on_extended_report(now, report),
+            RtcpPacket::ReportingSources(sources) => self.on_reporting_sources(sources),
             RtcpPacket::Unknown(raw) => self.push_event(Event::Other(raw)),
         }
     }
@@ -71,6 +102,7 @@ impl Session {
     fn on_sender_report(&mut self, now: Instant, report: &SenderReport) {
         if self.is_ours(report.ssrc) {
             self.stats.foreign += 1;
+            self.on_own_source(now, report.ssrc);
             return;
         }
         let sync = self.sources.hear(now, report.ssrc).and_then(|source| {
@@ -87,7 +119,10 @@ impl Session {
         let ntp = self.ntp(now);
         for block in blocks {
             match self.local(block.ssrc).map(|local| local.stream.on_report(now, ntp, *block)) {
-                Some(view) => self.push_event(Event::Report(view)),
+                Some(view) => {
+                    self.round_trip = view.round_trip.or(self.round_trip);
+                    self.push_event(Event::Report(view));
+                }
                 None => self.stats.foreign += 1,
             }
         }
@@ -95,8 +130,13 @@ impl Session {
 
     fn on_sdes(&mut self, sdes: &Sdes) {
         for chunk in &sdes.chunks {
-            if let Some(name) = chunk.items.iter().find(|item| item.kind == SdesType::CNAME) {
-                self.sources.set_cname(chunk.source, &name.text);
+            let Some(source) = self.sources.find_mut(chunk.source) else { continue };
+            for item in &chunk.items {
+                match item.kind {
+                    SdesType::CNAME => source.set_cname(&item.text),
+                    SdesType::REPORTING_GROUP => source.set_group(&item.text),
+                    _ => {}
+                }
             }
         }
     }
@@ -104,6 +144,7 @@ impl Session {
     fn on_bye(&mut self, now: Instant, bye: &Bye) {
         for ssrc in &bye.sources {
             if self.sources.remove(*ssrc) {
+                self.forget(*ssrc);
                 self.push_event(Event::Bye { ssrc: *ssrc, reason: bye.reason.clone() });
             } else {
                 self.stats.foreign += 1;
@@ -148,7 +189,14 @@ impl Session {
         let _ = self.sources.hear(now, ssrc);
     }
 
-    fn is_ours(&self, ssrc: Ssrc) -> bool {
+    /// Keeps nothing of a source that is gone.
+    pub(super) fn forget(&mut self, ssrc: Ssrc) {
+        if let Some(recorder) = &mut self.stream_recorder {
+            recorder.remove(ssrc);
+        }
+    }
+
+    pub(super) fn is_ours(&self, ssrc: Ssrc) -> bool {
         self.senders.iter().any(|local| local.stream.ssrc() == ssrc)
     }
 }

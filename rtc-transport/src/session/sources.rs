@@ -6,6 +6,8 @@ use rtc_core::{ConfigError, Ssrc};
 use crate::receiver::{ReceiveStream, ReceiverConfig};
 use crate::rtcp::ReportBlock;
 
+use super::messages::Heard;
+
 /// The sources of the remote party, a bounded number.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -20,6 +22,12 @@ pub(super) struct Sources {
 pub(super) struct Source {
     pub(super) stream: ReceiveStream,
     pub(super) cname: Option<Box<[u8]>>,
+    /// Its reporting group (RFC 8861), and who reports for it.
+    pub(super) group: Option<Box<[u8]>>,
+    pub(super) reported_by: Vec<Ssrc>,
+    /// Its last reference time, in short form, and when it arrived; `None` once answered.
+    pub(super) reference: Option<(u32, Instant)>,
+    pub(super) messages: Heard,
     /// When anything last came from it.
     heard: Instant,
     /// When media last came from it.
@@ -51,13 +59,19 @@ impl Sources {
         self.entries.iter().find(|source| source.stream.ssrc() == ssrc)
     }
 
-    /// Keeps the name of a source that is known.
-    pub(super) fn set_cname(&mut self, ssrc: Ssrc, name: &[u8]) {
-        let known = self.entries.iter_mut().find(|source| source.stream.ssrc() == ssrc);
-        if let Some(source) = known.filter(|source| source.cname.as_deref() != Some(name)) {
-            // Copied, as a slice would keep the whole datagram.
-            source.cname = Some(name.into());
-        }
+    /// The source, if it is known.
+    pub(super) fn find_mut(&mut self, ssrc: Ssrc) -> Option<&mut Source> {
+        self.entries.iter_mut().find(|source| source.stream.ssrc() == ssrc)
+    }
+
+    /// Reference times to answer, `limit` at most: source, short form, arrival.
+    pub(super) fn take_reference_times(&mut self, limit: usize) -> Vec<(Ssrc, u32, Instant)> {
+        let waiting = self.entries.iter_mut().filter_map(|source| {
+            let (time, arrived) = source.reference?;
+            source.reference = None;
+            Some((source.stream.ssrc(), time, arrived))
+        });
+        waiting.take(limit).collect()
     }
 
     /// Forgets the source; false if it is not known.
@@ -86,6 +100,11 @@ impl Sources {
         blocks
     }
 
+    /// How many sent something since they were last reported on.
+    pub(super) fn with_news(&self) -> usize {
+        self.entries.iter().filter(|source| source.stream.has_news()).count()
+    }
+
     pub(super) fn iter(&self) -> core::slice::Iter<'_, Source> {
         self.entries.iter()
     }
@@ -107,12 +126,35 @@ impl Sources {
             let (oldest, _) = strays.min_by_key(|(_, source)| source.heard)?;
             self.entries.remove(oldest);
         }
-        self.entries.push(Source { stream, cname: None, heard: now, media: None });
+        self.entries.push(Source {
+            stream,
+            cname: None,
+            group: None,
+            reported_by: Vec::new(),
+            reference: None,
+            messages: Heard::default(),
+            heard: now,
+            media: None,
+        });
         Some(self.entries.len() - 1)
     }
 }
 
 impl Source {
+    /// Keeps the canonical name. Copied, as a slice would keep the whole datagram.
+    pub(super) fn set_cname(&mut self, name: &[u8]) {
+        if self.cname.as_deref() != Some(name) {
+            self.cname = Some(name.into());
+        }
+    }
+
+    /// Keeps the name of the reporting group.
+    pub(super) fn set_group(&mut self, name: &[u8]) {
+        if self.group.as_deref() != Some(name) {
+            self.group = Some(name.into());
+        }
+    }
+
     pub(super) fn on_media(&mut self, now: Instant) {
         self.media = Some(now);
     }

@@ -11,6 +11,11 @@ pub struct SessionStats {
     pub rtcp_received: u64,
     /// RTP packets that came from one of our own sources, and were dropped.
     pub collisions: u64,
+    /// Datagrams, RTP or RTCP, that were our own and came back: after a collision, what bears our SSRCs from the same address is
+    /// taken for a loop (RFC 3550 §8.2).
+    pub loops: u64,
+    /// Times one of our streams changed its SSRC because of a collision.
+    pub ssrc_changes: u64,
     /// RTP packets dropped because they were of one source too many.
     pub refused: u64,
     /// Datagrams that were neither RTP nor RTCP.
@@ -29,6 +34,10 @@ pub struct SessionStats {
     pub rtcp_sent: u64,
     /// Bytes of them, headers below not counted.
     pub rtcp_bytes_sent: u64,
+    /// Messages not sent because they were too long, too many, or of a stream that is not ours.
+    pub messages_refused: u64,
+    /// Messages that had arrived before.
+    pub messages_repeated: u64,
     /// Requests for retransmission or key frames dropped because too many waited.
     pub requests_dropped: u64,
 }

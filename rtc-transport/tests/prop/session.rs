@@ -18,6 +18,15 @@ const BOB: Ssrc = Ssrc(2);
 const START: Instant = Instant::from_millis(1_000);
 
 fn session(local: Ssrc, first_transport_sequence: u16, reduced_size: bool) -> Session {
+    session_with(local, first_transport_sequence, reduced_size, |_| ())
+}
+
+fn session_with(
+    local: Ssrc,
+    first_transport_sequence: u16,
+    reduced_size: bool,
+    edit: impl FnOnce(&mut SessionConfig),
+) -> Session {
     let mut config = SessionConfig::default();
     config.clocks = vec![(PayloadType::new(96), Frequency::KHZ_90)];
     config.transport_sequence_id = Some(3);
@@ -27,6 +36,7 @@ fn session(local: Ssrc, first_transport_sequence: u16, reduced_size: bool) -> Se
     config.max_sources = 4;
     config.max_events = 8;
     config.scheduler.seed = u64::from(local.0);
+    edit(&mut config);
     Session::new(START, NtpTime::from_bits(u64::from(local.0) << 40), &[local], config).unwrap()
 }
 
@@ -44,6 +54,8 @@ enum Op {
     Send(u16),
     RequestPackets(Vec<u16>),
     RequestKeyFrame(u32),
+    Message(usize),
+    NotifyLoss(u32),
     Wait(u64),
     Rtcp,
     Events,
@@ -55,10 +67,13 @@ fn op() -> impl Strategy<Value = Op> {
         2 => vec(any::<u8>(), 0..60).prop_map(Op::Datagram),
         4 => wire::framed().prop_map(Op::Datagram),
         4 => wire::framed_feedback().prop_map(Op::Datagram),
+        4 => wire::framed_congestion_feedback().prop_map(Op::Datagram),
         6 => (0..8_u32, any::<u16>()).prop_map(|(ssrc, seq)| Op::Media(ssrc, seq)),
         4 => any::<u16>().prop_map(Op::Send),
         1 => vec(any::<u16>(), 0..600).prop_map(Op::RequestPackets),
         1 => (0..80_u32).prop_map(Op::RequestKeyFrame),
+        1 => (0..500_usize).prop_map(Op::Message),
+        1 => (0..80_u32).prop_map(Op::NotifyLoss),
         4 => (0..40_000_u64).prop_map(Op::Wait),
         4 => Just(Op::Rtcp),
         2 => Just(Op::Events),
@@ -72,8 +87,13 @@ fn drain(session: &mut Session, now: Instant) -> Vec<Bytes> {
 
 proptest! {
     #[test]
-    fn anything_goes_in_and_is_counted_once(ops in vec(op(), 1..200), reduced_size: bool) {
-        let mut session = session(ALICE, 65_000, reduced_size);
+    fn anything_goes_in_and_is_counted_once(ops in vec(op(), 1..200), reduced_size: bool, by_stream: bool) {
+        let mut session = session_with(ALICE, 65_000, reduced_size, |config| {
+            config.congestion_feedback = by_stream;
+            config.extended_reports = by_stream;
+            config.reporting_group = by_stream.then(|| Bytes::from_static(b"group"));
+            config.feedback_share = by_stream.then_some(0.05);
+        });
         let mut now = START;
         for op in ops {
             match op {
@@ -89,6 +109,13 @@ proptest! {
                     prop_assert!(session.request_retransmission(now, BOB, seqs.into_iter().map(SeqNum)) >= now);
                 }
                 Op::RequestKeyFrame(ssrc) => prop_assert!(session.request_key_frame(now, Ssrc(ssrc)) >= now),
+                Op::Message(len) => {
+                    let text = vec![7; len];
+                    prop_assert!(session.send_message(now, ALICE, RtpTime(0), &text).is_none_or(|at| at >= now));
+                }
+                Op::NotifyLoss(ssrc) => {
+                    prop_assert!(session.notify_loss(now, Ssrc(ssrc), SeqNum(1), SeqNum(9), false) >= now);
+                }
                 Op::Wait(micros) => now += Duration::from_micros(micros),
                 Op::Rtcp => {
                     let datagrams = drain(&mut session, now);

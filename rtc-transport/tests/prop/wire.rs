@@ -57,9 +57,49 @@ fn remb() -> impl Strategy<Value = Remb> {
     })
 }
 
+fn words(range: core::ops::Range<usize>) -> impl Strategy<Value = Bytes> {
+    (range, any::<u8>()).prop_map(|(words, fill)| vec![fill; 4 * words].into())
+}
+
+fn app() -> impl Strategy<Value = App> {
+    (ssrc(), any::<[u8; 4]>(), 0..32_u8, words(0..10)).prop_map(|(ssrc, name, subtype, data)| App {
+        ssrc,
+        name,
+        subtype,
+        data,
+    })
+}
+
+fn loss_notification() -> impl Strategy<Value = LossNotification> {
+    (ssrc(), ssrc(), any::<u16>(), 0..0x8000_u16, any::<bool>()).prop_map(
+        |(sender, media, decoded, delta, decodable)| {
+            let last_decoded = SeqNum(decoded);
+            LossNotification { sender, media, last_decoded, last_received: last_decoded + delta, decodable }
+        },
+    )
+}
+
+fn extended_report() -> impl Strategy<Value = ExtendedReport> {
+    let delay = (ssrc(), any::<u32>(), any::<u32>()).prop_map(|(ssrc, last_rr, delay)| DelaySinceReport {
+        ssrc,
+        last_rr,
+        delay,
+    });
+    let block = prop_oneof![
+        any::<u64>().prop_map(|bits| ExtendedBlock::ReferenceTime(NtpTime::from_bits(bits))),
+        vec(delay, 0..4).prop_map(ExtendedBlock::Delays),
+        (6..=u8::MAX, any::<u8>(), words(0..6)).prop_map(|(kind, specific, content)| ExtendedBlock::Other {
+            kind,
+            specific,
+            content
+        }),
+    ];
+    (ssrc(), vec(block, 0..4)).prop_map(|(sender, blocks)| ExtendedReport { sender, blocks })
+}
+
 /// Packet types this crate does not know.
 fn raw() -> impl Strategy<Value = Raw> {
-    (prop_oneof![Just(204_u8), Just(207), Just(192)], 0..32_u8, 0..10_usize, any::<u8>())
+    (prop_oneof![Just(208_u8), Just(213), Just(192)], 0..32_u8, 0..10_usize, any::<u8>())
         .prop_map(|(packet_type, count, words, fill)| Raw { packet_type, count, body: vec![fill; 4 * words].into() })
 }
 
@@ -74,6 +114,11 @@ fn packet() -> impl Strategy<Value = RtcpPacket> {
         (ssrc(), ssrc()).prop_map(|(sender, media)| RtcpPacket::Pli(Pli { sender, media })),
         fir().prop_map(RtcpPacket::Fir),
         remb().prop_map(RtcpPacket::Remb),
+        app().prop_map(RtcpPacket::App),
+        loss_notification().prop_map(RtcpPacket::LossNotification),
+        extended_report().prop_map(RtcpPacket::ExtendedReport),
+        (ssrc(), vec(ssrc(), 1..5))
+            .prop_map(|(sender, sources)| RtcpPacket::ReportingSources(ReportingSources { sender, sources })),
         raw().prop_map(RtcpPacket::Unknown),
     ]
 }
@@ -85,20 +130,51 @@ fn read_all(datagram: &[u8]) -> Option<Vec<RtcpPacket>> {
         if let RtcpPacket::TransportFeedback(feedback) = packet {
             assert_eq!(feedback.statuses().count(), usize::from(feedback.status_count()));
         }
+        if let RtcpPacket::CongestionFeedback(feedback) = packet {
+            assert!(feedback.streams().all(|stream| stream.metrics().count() == stream.len()));
+        }
     }
     Some(packets)
 }
 
+fn any_packets() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![framed(), framed_feedback(), framed_congestion_feedback()]
+}
+
 /// Bytes framed as packets of the types that are parsed, of any content.
 pub(crate) fn framed() -> impl Strategy<Value = Vec<u8>> {
-    let one =
-        (any::<bool>(), 0..32_u8, 200..208_u8, vec(any::<u8>(), 0..64)).prop_map(|(padded, count, kind, body)| {
+    let one = (any::<bool>(), 0..32_u8, prop_oneof![8 => 200..208_u8, 1 => Just(212)], vec(any::<u8>(), 0..64))
+        .prop_map(|(padded, count, kind, body)| {
             let words = u8::try_from(body.len() / 4).unwrap();
             let mut packet = vec![0x80 | u8::from(padded) << 5 | count, kind, 0, words];
             packet.extend(&body[..4 * usize::from(words)]);
             packet
         });
     vec(one, 1..4).prop_map(|packets| packets.concat())
+}
+
+/// Congestion control feedback of any content, with lengths that are often right.
+pub(crate) fn framed_congestion_feedback() -> impl Strategy<Value = Vec<u8>> {
+    let block = (
+        any::<[u8; 6]>(),
+        0..6_u16,
+        prop_oneof![4 => Just(0_u16), 1 => 0..3_u16, 1 => any::<u16>()],
+        vec(any::<u16>(), 6),
+    );
+    let blocks = vec(block, 0..4);
+    (any::<u32>(), blocks, any::<u32>()).prop_map(|(sender, blocks, timestamp)| {
+        let mut body = sender.to_be_bytes().to_vec();
+        for (head, count, lie, metrics) in blocks {
+            body.extend(head);
+            body.extend(count.wrapping_add(lie).to_be_bytes());
+            let count = usize::from(count).next_multiple_of(2);
+            body.extend(metrics.iter().take(count).flat_map(|metric| metric.to_be_bytes()));
+        }
+        body.extend(timestamp.to_be_bytes());
+        let mut packet = vec![0x8b, 205, 0, u8::try_from(body.len() / 4).unwrap()];
+        packet.extend(body);
+        packet
+    })
 }
 
 /// Transport-wide feedback of any content.
@@ -125,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_content_never_panics(datagram in prop_oneof![framed(), framed_feedback()]) {
+    fn arbitrary_content_never_panics(datagram in any_packets()) {
         read_all(&datagram);
     }
 
@@ -141,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_is_written_and_read_again(datagram in prop_oneof![framed(), framed_feedback()]) {
+    fn what_is_read_is_written_and_read_again(datagram in any_packets()) {
         let Some(packets) = read_all(&datagram) else { return Ok(()) };
         for packet in packets {
             let mut out = BytesMut::new();
