@@ -5,7 +5,7 @@ use core::time::Duration;
 use rtc_core::{Bitrate, ConfigError};
 
 /// Keeps every product of rate and time far within the range of the types.
-const MAX_RATE: Bitrate = Bitrate::from_kbps(1_000_000_000);
+pub(crate) const MAX_RATE: Bitrate = Bitrate::from_kbps(1_000_000_000);
 
 pub(crate) fn check(holds: bool, setting: &'static str, reason: &'static str) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::new(setting, reason)) }

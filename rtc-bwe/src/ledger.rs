@@ -62,6 +62,8 @@ pub(crate) struct Ledger {
     /// Bytes sent up to and with the newest packet that has a result.
     settled: u64,
     lost: u64,
+    /// Packets sent before took another route.
+    since: Instant,
     timeout: Duration,
     silent_at: Option<Instant>,
 }
@@ -75,6 +77,7 @@ impl Ledger {
             sent: 0,
             settled: 0,
             lost: 0,
+            since: Instant::ZERO,
             timeout,
             silent_at: None,
         }
@@ -96,7 +99,12 @@ impl Ledger {
         self.silent_at = None;
     }
 
-    /// Settles a packet; `None` if the result says nothing new.
+    /// Packets sent before `now` are counted, but say nothing any more.
+    pub(crate) const fn change_route(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// Settles a packet; `None` if the result says nothing new of the route.
     pub(crate) fn on_result(&mut self, result: &PacketResult) -> Option<(Record, Fate)> {
         self.stats.results += 1;
         let (record, again) = match self.history.resolve(result) {
@@ -112,7 +120,7 @@ impl Ledger {
                 self.stats.packets_lost += 1;
                 self.lost = self.lost.saturating_add(record.size);
                 self.settle(&record);
-                return Some((record, Fate::Lost));
+                return self.is_of_route(&record).then_some((record, Fate::Lost));
             }
             Resolved::Received(record) => (record, false),
             Resolved::Recovered(record) => (record, true),
@@ -126,8 +134,12 @@ impl Ledger {
         self.settle(&record);
         let marked = result.ecn == Ecn::Ce;
         self.stats.congestion_marks += u64::from(marked);
-        let at = result.received?;
+        let at = result.received.filter(|_| self.is_of_route(&record))?;
         Some((record, Fate::Received { at, marked, again }))
+    }
+
+    fn is_of_route(&self, record: &Record) -> bool {
+        record.sent >= self.since
     }
 
     fn settle(&mut self, record: &Record) {
@@ -137,11 +149,6 @@ impl Ledger {
     /// Bytes sent after the newest packet that has a result: one lost in between is not in flight.
     pub(crate) const fn in_flight(&self) -> u64 {
         self.sent.saturating_sub(self.settled)
-    }
-
-    /// Bytes sent up to and with the newest packet that has a result, received or not.
-    pub(crate) const fn settled(&self) -> u64 {
-        self.settled
     }
 
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
@@ -186,7 +193,7 @@ mod tests {
         assert_eq!(ledger.in_flight(), 500);
         ledger.on_result(&result(0, true));
         ledger.on_result(&result(1, false));
-        assert_eq!((ledger.in_flight(), ledger.settled()), (300, 200));
+        assert_eq!(ledger.in_flight(), 300);
         ledger.on_result(&result(3, true));
         assert_eq!(ledger.in_flight(), 100);
         ledger.on_result(&result(1, true));
@@ -206,6 +213,15 @@ mod tests {
         let explained =
             stats.packets_received + stats.packets_lost + stats.recovered + stats.duplicates + stats.unknown;
         assert_eq!(stats.results, explained);
+    }
+
+    #[test]
+    fn packets_of_another_route_are_counted_only() {
+        let mut ledger = ledger(3);
+        ledger.change_route(Instant::from_millis(20));
+        assert!(ledger.on_result(&result(0, true)).is_none() && ledger.on_result(&result(1, false)).is_none());
+        assert!(ledger.on_result(&result(2, true)).is_some());
+        assert_eq!((ledger.stats.packets_received, ledger.stats.packets_lost), (2, 1));
     }
 
     #[test]

@@ -129,6 +129,12 @@ impl Nada {
         }
     }
 
+    /// Takes the rate that coupled congestion control gives this flow in place of its own (RFC 8699).
+    pub fn set_rate(&mut self, rate: Bitrate) {
+        self.rate = rate.as_bps_f64();
+        self.keep_within_limits();
+    }
+
     fn forget_path(&mut self) {
         self.base.reset();
         self.throughput.reset();
@@ -146,7 +152,7 @@ impl Nada {
         self.signal.on_received(queue, marked);
     }
 
-    /// §4.3, and §5.2.1 for the bounds.
+    /// §4.3.
     fn update(&mut self, now: Instant) {
         let elapsed = self.updated.map_or(self.config.delta, |updated| now - updated).min(self.config.tau);
         if self.updated.is_some() && elapsed < MIN_INTERVAL {
@@ -230,9 +236,10 @@ impl BandwidthEstimator for Nada {
         self.keep_within_limits();
     }
 
-    fn on_path_event(&mut self, _now: Instant, event: PathEvent) {
+    fn on_path_event(&mut self, now: Instant, event: PathEvent) {
         match event {
             PathEvent::RouteChanged { start } => {
+                self.ledger.change_route(now);
                 self.forget_path();
                 self.rate = start.as_bps_f64();
             }
@@ -259,3 +266,6 @@ impl BandwidthEstimator for Nada {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,8 @@ struct Batch {
     newest: Option<Instant>,
     queue: f64,
     lost: bool,
-    marked_bytes: u64,
+    /// Bytes whose fate is new and that were not marked.
+    settled: u64,
     marked: bool,
 }
 
@@ -172,6 +173,7 @@ impl Scream {
         let Some((record, fate)) = self.ledger.on_result(result) else { return };
         let Fate::Received { at, marked, again } = fate else {
             batch.lost = true;
+            batch.settled += record.size;
             return;
         };
         match result.ecn {
@@ -188,12 +190,12 @@ impl Scream {
         batch.queue = batch.queue.min(queue);
         batch.newest = batch.newest.max(Some(record.sent));
         batch.marked |= marked;
-        batch.marked_bytes += if marked && !again { record.size } else { 0 };
+        batch.settled += if marked || again { 0 } else { record.size };
         self.marks.delivered += 1;
         self.marks.marked += u64::from(marked);
     }
 
-    fn update(&mut self, now: Instant, batch: &Batch, settled: u64) {
+    fn update(&mut self, now: Instant, batch: &Batch) {
         let Some(round_trip) = self.round_trip else { return };
         let turned = self.turn_round(now, round_trip, batch.lost);
         self.marks.update(now, round_trip, &self.config);
@@ -210,7 +212,7 @@ impl Scream {
             queue_average: self.queue_average,
             queue_target: self.queue_target.seconds(),
             round_trip,
-            settled: settled.saturating_sub(batch.marked_bytes) as f64,
+            settled: batch.settled as f64,
             flight: self.flight.most,
             flight_before: self.flight.most_before,
             target: self.target.max(1.0),
@@ -307,8 +309,7 @@ impl BandwidthEstimator for Scream {
     fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
         self.ledger.on_feedback();
         self.flight.on_feedback(now);
-        let settled = self.ledger.settled();
-        let mut batch = Batch { newest: None, queue: f64::INFINITY, lost: false, marked_bytes: 0, marked: false };
+        let mut batch = Batch { newest: None, queue: f64::INFINITY, lost: false, settled: 0, marked: false };
         for result in results {
             self.on_result(result, &mut batch);
         }
@@ -316,7 +317,7 @@ impl BandwidthEstimator for Scream {
             self.queue = batch.queue;
             self.on_rtt(now, now - sent);
         }
-        self.update(now, &batch, self.ledger.settled().saturating_sub(settled));
+        self.update(now, &batch);
     }
 
     fn on_rtt(&mut self, _now: Instant, rtt: Duration) {
@@ -336,9 +337,10 @@ impl BandwidthEstimator for Scream {
         self.target = self.limits.clamp(self.target).as_bps_f64();
     }
 
-    fn on_path_event(&mut self, _now: Instant, event: PathEvent) {
+    fn on_path_event(&mut self, now: Instant, event: PathEvent) {
         match event {
             PathEvent::RouteChanged { start } => {
+                self.ledger.change_route(now);
                 self.base.reset();
                 (self.queue, self.queue_average, self.marks.alpha) = (0.0, 0.0, 0.0);
                 self.target = self.limits.clamp(start.as_bps_f64()).as_bps_f64();
@@ -381,3 +383,6 @@ impl BandwidthEstimator for Scream {
 const fn bytes(value: f64) -> DataSize {
     DataSize::from_bytes(value as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use rtc_core::{Bitrate, ConfigError};
 
 use crate::check::{check, fraction, history_holds, positive, range_holds};
 
-/// Settings of [`Nada`](crate::Nada). Names in brackets are those of RFC 8698 §6 (Figure 3), whose values are the defaults
-/// unless something else is said.
+/// Settings of [`Nada`](crate::Nada). Names in brackets are those of the parameters of RFC 8698 §4.1, whose values are the
+/// defaults unless something else is said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct NadaConfig {
