@@ -9,7 +9,6 @@ mod conceal;
 mod decide;
 mod delay;
 mod intake;
-mod lanes;
 mod lpc;
 mod noise;
 mod playout;

@@ -46,10 +46,11 @@ impl ComfortNoise {
     pub(crate) fn learn(&mut self, audio: AudioRef<'_>) {
         let mut power = 0.0;
         for (filter, plane) in self.filter.iter_mut().zip(audio.planes()) {
-            let (found, energy) = Synthesis::of(plane);
-            *filter = found;
+            *filter = Synthesis::of(plane);
             filter.follow(plane);
-            power += energy / plane.len().max(1) as f32;
+            let from = plane.len().min(crate::lpc::ORDER);
+            let sum: f32 = (from..plane.len()).map(|at| filter.residual(plane, at).powi(2)).sum();
+            power += sum / (plane.len() - from).max(1) as f32;
         }
         self.gain = (power / audio.channels() as f32).sqrt();
     }
@@ -62,8 +63,7 @@ impl ComfortNoise {
             for piece in plane.chunks_mut(PIECE) {
                 let mut noise = [0.0; PIECE];
                 let noise = &mut noise[..piece.len()];
-                white.fill(noise);
-                noise.iter_mut().for_each(|sample| *sample *= self.gain);
+                noise.fill_with(|| self.gain * white.next());
                 filter.run(noise);
                 for (index, (sample, noise)) in piece.iter_mut().zip(noise).enumerate() {
                     *sample += gain(first + index) * *noise;
