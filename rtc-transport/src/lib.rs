@@ -3,7 +3,11 @@
 
 mod rng;
 
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod feedback;
+#[cfg(feature = "udp")]
+pub mod io;
 pub mod pacer;
 pub mod receiver;
 pub mod rtcp;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rtc_core::testkit::trace::DelayTrace;
+use rtc_transport::capture::RtpDumpReader;
 
 use super::scenarios::{Delays, PTIME, relative};
 use crate::recorded::{files, name_of};
@@ -23,21 +24,18 @@ fn read_trace(path: &Path) -> Option<Delays> {
     Some(relative(trace.delays().to_vec()))
 }
 
-/// An rtpdump file: a line of text, 16 bytes of header, then packets, each after its length with and without these eight
-/// bytes and the millisecond it arrived. The packets' own timestamps do not matter: one follows another each [`PTIME`].
+/// The packets' own timestamps do not matter: one follows another each [`PTIME`].
 fn parse_rtpdump(bytes: &[u8]) -> Option<Delays> {
-    let mut rest = bytes.get(bytes.iter().position(|byte| *byte == b'\n')? + 1 + 16..)?;
+    let reader = RtpDumpReader::new(bytes).ok()?;
+    let start = reader.start();
     let mut arrivals: Vec<(i64, i64)> = Vec::new();
     let (mut number, mut last) = (0_i64, None);
-    while rest.len() >= 8 {
-        let [high, low, _, _, a, b, c, d] = *rest.first_chunk()?;
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        let packet = rest.get(8..length)?;
-        let sequence = u16::from_be_bytes([*packet.get(2)?, *packet.get(3)?]);
+    for packet in reader {
+        let packet = packet.ok()?;
+        let sequence = u16::from_be_bytes([*packet.bytes.get(2)?, *packet.bytes.get(3)?]);
         number += last.map_or(0, |last: u16| i64::from(sequence.wrapping_sub(last).cast_signed()));
         last = Some(sequence);
-        arrivals.push((number, i64::from(u32::from_be_bytes([a, b, c, d]))));
-        rest = &rest[length..];
+        arrivals.push((number, i64::try_from((packet.at - start).as_millis()).ok()?));
     }
     let first = arrivals.iter().map(|(number, _)| *number).min()?;
     let millis = i64::try_from(PTIME.as_millis()).ok()?;

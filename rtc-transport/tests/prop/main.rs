@@ -6,6 +6,7 @@ mod congestion;
 mod feedback;
 mod pacer;
 mod receiver;
+#[cfg(feature = "capture")]
 mod recordings;
 mod session;
 #[cfg(any(feature = "srtp-aws-lc", feature = "srtp-ring", feature = "srtp-rustcrypto"))]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use rtc_core::time::Instant;
 use rtc_core::{Frequency, RtpPacket};
+use rtc_transport::capture::RtpDumpReader;
 use rtc_transport::receiver::{ReceiveStream, ReceiverConfig};
 
 const CLOCK: Frequency = Frequency::KHZ_8;
@@ -17,21 +18,11 @@ fn recording(name: &str) -> Option<Vec<(Instant, RtpPacket)>> {
         println!("skipped: no {}", path.display());
         return None;
     };
-    let line = file.iter().position(|byte| *byte == b'\n').unwrap();
-    assert!(file.starts_with(b"#!rtpplay1.0 "));
-    // After the line: start of the recording, address, port.
-    let mut rest = Bytes::from(file).slice(line + 1 + 16..);
-    let mut packets = Vec::new();
-    while rest.remaining() >= 8 {
-        let len = usize::from(rest.get_u16()) - 8;
-        let packet_len = usize::from(rest.get_u16());
-        let at = Instant::from_millis(u64::from(rest.get_u32()));
-        let packet = rest.split_to(len);
-        if packet_len > 0 {
-            packets.push((at, RtpPacket::parse(packet).unwrap()));
-        }
-    }
-    Some(packets)
+    let packets = RtpDumpReader::new(&file).unwrap().map(|packet| {
+        let packet = packet.unwrap();
+        (packet.at, RtpPacket::parse(Bytes::copy_from_slice(packet.bytes)).unwrap())
+    });
+    Some(packets.collect())
 }
 
 /// Jitter as RFC 3550 §6.4.1 writes it, in floating point: J(i) = J(i-1) + (|D(i-1,i)| - J(i-1))/16.
