@@ -129,7 +129,7 @@ async fn talk(
         tokio::select! {
             datagram = io.recv() => {
                 let datagram = datagram.unwrap();
-                session.receive(datagram.at, datagram.data.freeze()).unwrap();
+                session.receive_marked(datagram.at, datagram.data.freeze(), datagram.ecn).unwrap();
             }
             () = tokio::time::sleep_until(wake.into()) => {}
         }
