@@ -50,6 +50,7 @@ fn replay(estimator: &mut dyn BandwidthEstimator, calls: &[Call]) -> u64 {
                 estimator.on_feedback(*now, results);
             }
             Call::Rtt(now, rtt) => estimator.on_rtt(*now, *rtt),
+            Call::Application(now, limits) => estimator.set_application(*now, *limits),
             Call::Timeout(now) => {
                 estimator.handle_timeout(*now);
                 let _ = estimator.poll_probe(*now);

@@ -25,6 +25,21 @@ pub(crate) fn time_to_reach(rates: &[f64], from: usize, capacity: f64) -> Option
     Some((reached + WINDOW) as f64 * BIN)
 }
 
+/// Seconds until no packet waited longer than `limit` for half a second; `None` for never. `waits` are seconds since the fall with
+/// the wait then.
+pub(crate) fn time_to_settle(waits: &[(f64, f64)], limit: f64) -> Option<f64> {
+    let mut calm_since = 0.0;
+    for (seconds, wait) in waits {
+        if seconds - calm_since >= WINDOW as f64 * BIN {
+            return Some(calm_since);
+        }
+        if *wait > limit {
+            calm_since = *seconds;
+        }
+    }
+    None
+}
+
 /// The most that was sent beyond `capacity` (b/s) since capacity fell, in milliseconds of it: the queue it makes, or would if
 /// there were room. `sent` are bits with seconds since the fall, in order.
 pub(crate) fn overshoot(sent: &[(f64, f64)], capacity: f64) -> f64 {
@@ -74,6 +89,21 @@ mod tests {
         assert!((reach - 1.05).abs() <= 0.1, "{reach}");
         assert_eq!(time_to_reach(&rates, 20, 9e6), None);
         assert_eq!(time_to_reach(&rates, 99, 1.0), None);
+    }
+
+    /// A queue that falls from 300 ms by 100 ms each second is below 50 ms after 2.5 s, but for a spike at 2.8 s.
+    #[test]
+    fn a_queue_has_settled_when_it_stays_short() {
+        let queue = |spike: f64| {
+            let wait = |at: f64| if (at - spike).abs() < 5e-3 { 99.0 } else { f64::max(0.0, 300.0 - 100.0 * at) };
+            let waits: Vec<(f64, f64)> =
+                (0..400).map(|step| f64::from(step) / 100.0).map(|at| (at, wait(at))).collect();
+            time_to_settle(&waits, 50.0)
+        };
+        assert!((queue(9.0).unwrap() - 2.49).abs() < 0.011);
+        assert!((queue(2.8).unwrap() - 2.8).abs() < 0.011);
+        assert_eq!(time_to_settle(&[(0.0, 99.0), (9.0, 99.0)], 50.0), Some(0.0));
+        assert_eq!(time_to_settle(&[(0.0, 99.0), (0.4, 99.0)], 50.0), None);
     }
 
     /// 2.5 Mb/s for 0.2 s after the fall to 0.6 Mb/s, then less than that: 1.9 Mb/s x 0.2 s too much.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use rtc_core::bwe::{BandwidthEstimator, Ecn, PacketResult, ProbeCluster, SentPacket};
+use rtc_core::bwe::{ApplicationLimits, BandwidthEstimator, Ecn, PacketResult, ProbeCluster, SentPacket};
 use rtc_core::pacing::{Pacer, Priority};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
@@ -12,6 +12,7 @@ use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 
 use super::receiver::Feedback;
 use super::scenarios::Media;
+use crate::subject::Limits;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
 /// Standard deviation of frame sizes, as a fraction.
@@ -21,6 +22,12 @@ const PACKET: u64 = 1_200;
 const SMALL: u64 = 200;
 /// As often as RTCP reports carry a round-trip time.
 const RTT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the estimator is told what the encoder produces.
+const APPLICATION_INTERVAL: Duration = Duration::from_millis(500);
+/// What was sent so long ago and is not reported is no longer in flight.
+const FORGOTTEN: Duration = Duration::from_secs(1);
+/// How far what was sent too much counts against padding.
+const FILL_SPAN: f64 = 0.1;
 /// An estimator that asks to be called at once, again and again, is called this often.
 const PATIENCE: Duration = Duration::from_micros(100);
 
@@ -30,6 +37,7 @@ pub(crate) enum Call {
     Sent(SentPacket),
     Feedback(Instant, Vec<PacketResult>),
     Rtt(Instant, Duration),
+    Application(Instant, ApplicationLimits),
     Timeout(Instant),
 }
 
@@ -39,10 +47,14 @@ pub(super) struct Outgoing {
     pub(super) id: u64,
     pub(super) bytes: u64,
     pub(super) is_padding: bool,
+    /// The codepoint it leaves with, and once it arrived, the one it arrived with.
+    pub(super) ecn: Ecn,
 }
 
 pub(super) struct Sender {
     estimator: Box<dyn BandwidthEstimator>,
+    limits: Limits,
+    ecn: Ecn,
     calls: Vec<Call>,
     pacer: LeakyBucketPacer<u64>,
     probe: Option<Probe>,
@@ -50,7 +62,12 @@ pub(super) struct Sender {
     on: [Option<Instant>; 3],
     next_frame: Instant,
     next_rtt: Instant,
+    next_application: Instant,
+    /// Bytes encoded since the estimator was told of them.
+    produced: u64,
     called: Instant,
+    flight: Flight,
+    filler: Filler,
     next_id: u64,
     /// Sent and not resolved for good, in order of `id`, without gaps.
     sent: VecDeque<SentPacket>,
@@ -66,13 +83,21 @@ struct Probe {
 }
 
 impl Sender {
-    pub(super) fn new(estimator: Box<dyn BandwidthEstimator>, media: &Media, rng: Rng) -> Self {
+    pub(super) fn new(
+        estimator: Box<dyn BandwidthEstimator>,
+        limits: Limits,
+        ecn: Ecn,
+        media: &Media,
+        rng: Rng,
+    ) -> Self {
         let at = |seconds: u64| Instant::from_millis(1_000 * seconds);
         let start = at(media.start);
         let mut config = PacerConfig::default();
         config.rate = estimator.estimate().pacing;
         Self {
             estimator,
+            limits,
+            ecn,
             calls: Vec::new(),
             pacer: LeakyBucketPacer::new(config).expect("the default differs only in its rate"),
             probe: None,
@@ -80,7 +105,11 @@ impl Sender {
             on: [Some(start), media.pause.map(|(from, _)| at(from)), media.pause.map(|(_, to)| at(to))],
             next_frame: start,
             next_rtt: start,
+            next_application: start,
+            produced: 0,
             called: Instant::ZERO,
+            flight: Flight::default(),
+            filler: Filler::default(),
             next_id: 0,
             sent: VecDeque::new(),
         }
@@ -94,6 +123,9 @@ impl Sender {
             self.called = now;
         }
         let is_on = self.is_on(now);
+        if self.next_application <= now {
+            self.tell_application(now, is_on);
+        }
         while self.next_frame <= now {
             if is_on {
                 self.encode();
@@ -113,9 +145,12 @@ impl Sender {
         match self.probe.take() {
             Some(probe) => self.send_probe(now, probe, out),
             None => {
-                while let Some(bytes) = self.pacer.poll(now) {
+                while self.has_window(now)
+                    && let Some(bytes) = self.pacer.poll(now)
+                {
                     out.push(self.send(now, bytes, None));
                 }
+                self.fill(now, out);
             }
         }
     }
@@ -126,7 +161,11 @@ impl Sender {
         for (id, received) in &feedback.packets {
             let place = id.checked_sub(first).and_then(|place| usize::try_from(place).ok());
             let Some(packet) = place.and_then(|place| self.sent.get(place)) else { continue };
-            results.push(PacketResult { packet: *packet, received: *received, ecn: Ecn::NotEct });
+            let (received, ecn) = received.map_or((None, Ecn::NotEct), |(at, ecn)| (Some(at), ecn));
+            results.push(PacketResult { packet: *packet, received, ecn });
+        }
+        if let Some((newest, _)) = feedback.packets.last() {
+            self.flight.land(*newest);
         }
         if let Some(newest) = results.iter().rfind(|result| result.received.is_some())
             && now >= self.next_rtt
@@ -150,10 +189,13 @@ impl Sender {
         let estimator = self.estimator.poll_timeout().map(|at| at.max(self.called + PATIENCE));
         let release = match &self.probe {
             Some(probe) => Some(probe.next),
-            None if self.is_on(now) => self.pacer.poll_timeout().map(|at| at.max(now + PATIENCE)),
+            // A full window opens with feedback, or with time.
+            None if self.is_on(now) && !self.has_window(now) => self.flight.poll_timeout(),
+            None if self.is_on(now) => earliest([self.pacer.poll_timeout(), self.filler.poll_timeout()]),
             None => None,
         };
-        earliest([estimator, Some(self.next_frame), release])
+        let release = release.map(|at| at.max(now + PATIENCE));
+        earliest([estimator, Some(self.next_frame), Some(self.next_application), release])
     }
 
     pub(super) fn target(&self) -> Bitrate {
@@ -175,11 +217,38 @@ impl Sender {
         let size = mean * (1.0 + NOISE * self.rng.normal()).clamp(0.5, 1.5);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the size of a frame")]
         let size = (size as u64).max(SMALL);
+        self.produced += size;
         let packets = size.div_ceil(PACKET);
         for packet in 0..packets {
             let bytes = size * (packet + 1) / packets - size * packet / packets;
             // A full pacer drops media, as an encoder would drop frames; the estimator is asked to send less, not more.
             let _ = self.pacer.enqueue(self.next_frame, Priority::Video, DataSize::from_bytes(bytes), bytes);
+        }
+    }
+
+    /// Tells the estimator what the encoder made, and, in a pause, that it wants nothing.
+    fn tell_application(&mut self, now: Instant, is_on: bool) {
+        let produced = DataSize::from_bytes(core::mem::take(&mut self.produced)).per(APPLICATION_INTERVAL);
+        let limits = ApplicationLimits::new(self.limits.min, self.limits.max);
+        let limits = if is_on { limits } else { limits.with_desired(Bitrate::ZERO) };
+        // Of the first interval there is nothing to tell.
+        let limits = if self.next_id == 0 { limits } else { limits.with_produced(produced) };
+        self.estimator.set_application(now, limits);
+        self.calls.push(Call::Application(now, limits));
+        self.next_application = now + APPLICATION_INTERVAL;
+    }
+
+    fn has_window(&self, now: Instant) -> bool {
+        let window = self.estimator.estimate().window;
+        window.is_none_or(|window| self.flight.bytes(now) < window.as_bytes())
+    }
+
+    /// Padding up to the rate the estimator asks for, where there is no media to send.
+    fn fill(&mut self, now: Instant, out: &mut Vec<Outgoing>) {
+        let rate = self.estimator.estimate().padding;
+        while self.pacer.is_empty() && self.has_window(now) && self.filler.has_room(now, rate) {
+            let packet = self.send(now, PACKET, None);
+            out.push(Outgoing { is_padding: true, ..packet });
         }
     }
 
@@ -219,6 +288,66 @@ impl Sender {
         self.sent.push_back(packet);
         self.estimator.on_sent(packet);
         self.calls.push(Call::Sent(packet));
-        Outgoing { id: packet.id, bytes, is_padding: false }
+        self.flight.take_off(packet);
+        self.filler.spend(bytes);
+        Outgoing { id: packet.id, bytes, is_padding: false, ecn: self.ecn }
+    }
+}
+
+/// What was sent and is not known to be at its end yet.
+#[derive(Debug, Default)]
+struct Flight(VecDeque<SentPacket>);
+
+impl Flight {
+    fn take_off(&mut self, packet: SentPacket) {
+        while self.0.front().is_some_and(|first| first.sent + FORGOTTEN <= packet.sent) {
+            self.0.pop_front();
+        }
+        self.0.push_back(packet);
+    }
+
+    /// Everything up to the newest that is reported is there, or lost.
+    fn land(&mut self, newest: u64) {
+        while self.0.front().is_some_and(|first| first.id <= newest) {
+            self.0.pop_front();
+        }
+    }
+
+    fn bytes(&self, now: Instant) -> u64 {
+        let recent = self.0.iter().rev().take_while(|packet| packet.sent + FORGOTTEN > now);
+        recent.map(|packet| packet.size.as_bytes()).sum()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.front().map(|first| first.sent + FORGOTTEN)
+    }
+}
+
+/// How much padding may be sent: the rate asked for, less all that leaves.
+#[derive(Debug, Default)]
+struct Filler {
+    /// In bytes.
+    budget: f64,
+    rate: Bitrate,
+    at: Instant,
+}
+
+impl Filler {
+    /// Whether a packet of padding fits at `now` at `rate`.
+    fn has_room(&mut self, now: Instant, rate: Bitrate) -> bool {
+        let rate_bytes = rate.as_bps_f64() / 8.0;
+        let earned = rate_bytes * now.saturating_since(self.at).as_secs_f64();
+        self.budget = (self.budget + earned).clamp(-FILL_SPAN * rate_bytes, PACKET as f64);
+        (self.rate, self.at) = (rate, now);
+        rate > Bitrate::ZERO && self.budget >= PACKET as f64
+    }
+
+    fn spend(&mut self, bytes: u64) {
+        self.budget -= bytes as f64;
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let missing = (PACKET as f64 - self.budget).max(0.0) * 8.0;
+        (self.rate > Bitrate::ZERO).then(|| self.at + Duration::from_secs_f64(missing / self.rate.as_bps_f64()))
     }
 }
