@@ -153,9 +153,10 @@ impl Path {
     fn new(scenario: &Scenario, seed: u64, contender: &Contender<'_>) -> Result<Self, ConfigError> {
         let flow = |(number, media): (usize, &Media)| {
             let Contender { ecn, limits, make } = *contender;
+            let burst = Duration::from_millis(scenario.burst_ms);
             Flow {
                 media: *media,
-                sender: Sender::new(make(limits), limits, ecn, media, Rng::stream(seed, 100 + number as u64)),
+                sender: Sender::new(make(limits), limits, ecn, burst, media, Rng::stream(seed, 100 + number as u64)),
                 receiver: Receiver::default(),
                 // Reports of different flows do not coincide.
                 next_report: Instant::from_millis(1_000 * media.start) + Duration::from_millis(7 * number as u64),

@@ -17,6 +17,8 @@ pub(crate) struct Scenario {
     pub(crate) backward: &'static [(u64, u64)],
     pub(crate) queue_ms: u64,
     pub(crate) queue: Queue,
+    /// How far the pacer of a sender may run ahead, in milliseconds; zero for one packet at a time.
+    pub(crate) burst_ms: u64,
     /// Rate in kb/s and burst, as time at that rate in milliseconds, of a policer before the queue.
     pub(crate) policer: Option<(u64, u64)>,
     /// Fraction lost at random before the bottleneck, and on the way back.
@@ -103,6 +105,7 @@ const BASE: Scenario = Scenario {
     backward: &[],
     queue_ms: 300,
     queue: Queue::DropTail,
+    burst_ms: 5,
     policer: None,
     loss: 0.0,
     feedback_loss: 0.0,
@@ -309,10 +312,11 @@ pub(crate) const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "l4s",
-        input: "10 Mb/s, DualPI2 with its defaults (classic target 15 ms, L4S step 1 ms)",
+        input: "10 Mb/s, DualPI2 with its defaults (classic target 15 ms, L4S step 1 ms), packets paced one by one",
         forward: &[(0, 10_000)],
         queue_ms: 250,
         queue: Queue::DualPi2,
+        burst_ms: 0,
         rises: &[0],
         targets: &[(Figure::QueueP99, AtMost(10.0)), (Figure::Utilization, AtLeast(90.0))],
         ..BASE
@@ -324,6 +328,7 @@ pub(crate) const ALL: &[Scenario] = &[
         forward: &[(0, 10_000)],
         queue_ms: 250,
         queue: Queue::DualPi2,
+        burst_ms: 0,
         media: &[Media { start: 5, ..FLOW }],
         tcp: &[Tcp::Long],
         ..BASE

@@ -87,19 +87,20 @@ impl Sender {
         estimator: Box<dyn BandwidthEstimator>,
         limits: Limits,
         ecn: Ecn,
+        burst: Duration,
         media: &Media,
         rng: Rng,
     ) -> Self {
         let at = |seconds: u64| Instant::from_millis(1_000 * seconds);
         let start = at(media.start);
         let mut config = PacerConfig::default();
-        config.rate = estimator.estimate().pacing;
+        (config.rate, config.burst) = (estimator.estimate().pacing, burst);
         Self {
             estimator,
             limits,
             ecn,
             calls: Vec::new(),
-            pacer: LeakyBucketPacer::new(config).expect("the default differs only in its rate"),
+            pacer: LeakyBucketPacer::new(config).expect("rate and burst may be anything"),
             probe: None,
             rng,
             on: [Some(start), media.pause.map(|(from, _)| at(from)), media.pause.map(|(_, to)| at(to))],
