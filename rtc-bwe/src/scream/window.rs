@@ -103,7 +103,10 @@ impl Window {
         if marked && !signs.scalable {
             factor *= config.beta_ecn;
         } else if marked {
-            let mut back_off = signs.alpha / 2.0 * stability;
+            // By the draft's prose the window is lowered once in a round trip, by its pseudocode each `pause`: here each reaction
+            // has its part of the round trip.
+            let part = (since(self.reacted) / signs.round_trip).min(1.0);
+            let mut back_off = signs.alpha / 2.0 * stability * part;
             if signs.queue < signs.queue_target * 0.25 {
                 back_off *= near.max(0.25);
             }

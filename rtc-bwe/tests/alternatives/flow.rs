@@ -11,6 +11,8 @@ use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
 use rtc_core::{Bitrate, DataSize};
 
+use crate::RAMP;
+
 /// Largest packet on the wire.
 const MTU: u64 = 1_200;
 /// What may wait in the pacer before frames are skipped.
@@ -36,7 +38,9 @@ pub(crate) struct Scenario {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) delivered: Vec<(Instant, DataSize, Duration, usize)>,
+    /// What the link could carry after the ramp, and the rate it begins with.
     pub(crate) capacity: DataSize,
+    pub(crate) first_capacity: Bitrate,
     pub(crate) lost: f64,
     /// The target of the first flow after each feedback.
     pub(crate) targets: Vec<(Instant, Bitrate)>,
@@ -87,7 +91,10 @@ pub(crate) fn run(scenario: &Scenario, seed: u64, make: &dyn Fn() -> Box<dyn Ban
         let wakes = flows.iter().map(|flow| Some(flow.next_wake()));
         now = earliest(wakes.chain([path.poll_timeout(), Some(end)])).unwrap_or(end).max(now);
     }
-    outcome.capacity = path.forward.capacity_between(Instant::ZERO, end).unwrap_or(DataSize::ZERO);
+    let capacity = |from, to| path.forward.capacity_between(from, to).unwrap_or(DataSize::ZERO);
+    outcome.capacity = capacity(Instant::ZERO + RAMP, end);
+    let second = Duration::from_secs(1);
+    outcome.first_capacity = capacity(Instant::ZERO, Instant::ZERO + second).per(second);
     let stats = path.forward.stats();
     outcome.lost = stats.lost() as f64 / stats.sent as f64;
     outcome
