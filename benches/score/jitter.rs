@@ -12,12 +12,13 @@ use rtc_core::time::Instant;
 use rtc_core::{ConfigError, RtpPacket};
 use rtc_jitter::{AudioPlayout, PlayoutConfig};
 
-use crate::cost::{measure, state_bytes};
 use crate::report::{Metric, Report, Setting, Target};
 use crate::subject::{Heard, MakePlayer, PLAYER_RATE, Player, Subject};
 use crate::{Options, peers};
 
+mod cost;
 mod curves;
+mod hour;
 mod oracle;
 mod recorded;
 mod replay;
@@ -41,11 +42,16 @@ const METRICS: [Metric; 6] = [
     Metric("unlike the speech", "% of real blocks"),
 ];
 /// Ours beside the peer whose name begins so, at all its settings.
-const BESIDE: Metric = Metric("delay beside NetEq's", "% at equal concealment");
+const BESIDE: [Metric; 2] =
+    [Metric("delay beside NetEq's", "% at equal concealment"), Metric("p95 beside NetEq's", "% at equal concealment")];
+/// After the one stall of [`STALL`]: until the delay is back within 20 ms of what it was, and what is made up from then on.
+const RECOVERY: [(Metric, f64); 2] =
+    [(Metric("back after the stall", "s"), 4.0), (Metric("concealed after the stall", "ms"), 0.0)];
+const STALL: &str = "stall-1000";
+/// When that stall begins and ends.
+const STALLED: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(31)];
+const REGULAR_STALLS: &str = "stalls-160";
 const REFERENCE: &str = "libwebrtc NetEq";
-/// The scenario the cost is measured on.
-const COST_SCENARIO: &str = "wifi-stalls";
-const ROUNDS: u32 = 3;
 /// Seconds of generated speech before it repeats.
 const SPEECH_SECONDS: usize = 40;
 
@@ -66,21 +72,23 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         scenarios().into_iter().filter(|scenario| options.wants_scenario(&scenario.name)).collect();
     let voices = crate::recorded::voices();
     bar.set_length(scenarios.len() as u64 * options.seeds);
-    let mut beside = Vec::new();
+    let mut beside: [Vec<f64>; 2] = Default::default();
     for scenario in scenarios {
         bar.set_message(scenario.name.clone());
         match score(&scenario, &subjects, &voices, options, bar, &mut report) {
-            Ok(value) => beside.extend(value),
+            Ok(values) => beside.iter_mut().zip(values).for_each(|(all, value)| all.extend(value)),
             Err(error) => bar.suspend(|| eprintln!("{}: {error}", scenario.name)),
         }
     }
-    if beside.len() > 1 {
-        let input = format!("geometric mean over the {} above", beside.len());
+    for ((metric, values), most) in
+        BESIDE.into_iter().zip(beside).zip([80.0, 100.0]).filter(|((_, all), _)| all.len() > 1)
+    {
+        let input = format!("geometric mean over the {} above", values.len());
         let setting = Setting { scenario: "all".into(), input, seeds: options.seeds };
-        let logarithms: Vec<f64> = beside.into_iter().map(f64::ln).collect();
-        report.add_targeted(&setting, BESIDE, mean(&logarithms).exp(), Target::AtMost(80.0));
+        let logarithms: Vec<f64> = values.into_iter().map(f64::ln).collect();
+        report.add_targeted(&setting, metric, mean(&logarithms).exp(), Target::AtMost(most));
     }
-    for score in [sync::score, video::score] {
+    for score in [hour::score, cost::score, sync::score, video::score] {
         if let Err(error) = score(options, bar, &mut report) {
             bar.suspend(|| eprintln!("{error}"));
         }
@@ -116,58 +124,83 @@ fn score(
     options: &Options,
     bar: &ProgressBar,
     report: &mut Report,
-) -> Result<Option<f64>, ConfigError> {
+) -> Result<[Option<f64>; 2], ConfigError> {
     let recorded = voices.len().min(usize::try_from(options.seeds / 2).unwrap_or(0));
     let input = format!("{}; voices: {recorded} recorded, others synthetic", scenario.input);
     let setting = Setting { scenario: scenario.name.clone(), input, seeds: options.seeds };
     let admitted: Vec<(&Subject<MakePlayer>, &MakePlayer)> =
         subjects.iter().filter_map(|subject| Some((subject, report.admit(subject)?))).collect();
     let mut figures: Vec<[Vec<f64>; METRICS.len()]> = vec![Default::default(); admitted.len()];
-    let (mut bounds, mut beside): ([Vec<f64>; 2], Vec<f64>) = Default::default();
+    let (mut bounds, mut beside): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
+    let mut recoveries: Vec<[Vec<f64>; 2]> = vec![Default::default(); admitted.len()];
     let mut page = Page::new(&setting);
     for seed in 0..options.seeds {
         let delays = (scenario.delays)(seed)?;
         let stream = Stream::new(&delays, &voice(seed, voices), scenario.skew_ppm, phase(seed, options.seeds))?;
         let oracle = Curve::oracle(&delays);
         let mut points = Vec::new();
-        for ((subject, make), figures) in admitted.iter().zip(&mut figures) {
+        for (((subject, make), figures), recoveries) in admitted.iter().zip(&mut figures).zip(&mut recoveries) {
             let pulls = stream.run(&mut *make(), !subject.is_variant);
             let outcome = stream.outcome(&pulls);
-            points.push(Point { delay: outcome.delay, concealed: outcome.concealed });
+            points.push([outcome.delay, outcome.delay_p95].map(|delay| Point { delay, concealed: outcome.concealed }));
+            if scenario.name == STALL {
+                recoveries.iter_mut().zip(stream.recovery(&pulls, STALLED)).for_each(|(all, value)| all.push(value));
+            }
             figures.iter_mut().zip(values(&outcome, &oracle, &delays)).for_each(|(figure, value)| figure.push(value));
             if seed == 0 && !subject.is_variant {
                 page.add_delays(&subject.name, &stream, &pulls, &delays);
-                if scenario.name == COST_SCENARIO {
-                    add_cost(report, &setting, subject, make, &stream);
-                }
             }
         }
-        bounds[0].extend(points.first().map(|first| oracle.delay_for(first.concealed)));
-        bounds[1].extend(points.first().map(|first| 100.0 * first.concealed));
-        beside.extend(beside_reference(&admitted, &points));
+        bounds[0].extend(points.first().map(|[first, _]| oracle.nearest_for(first.concealed)));
+        bounds[1].extend(points.first().map(|[first, _]| 100.0 * first.concealed));
+        for (index, all) in beside.iter_mut().enumerate() {
+            let points: Vec<Point> = points.iter().map(|both| both[index]).collect();
+            all.extend(beside_reference(&admitted, &points));
+        }
         if seed == 0 {
             page.set_oracle(&oracle);
         }
         bar.inc(1);
     }
-    for ((subject, _), figures) in admitted.iter().zip(figures) {
+    for (((subject, _), figures), recoveries) in admitted.iter().zip(figures).zip(recoveries) {
         let medians = figures.map(|mut values| median(&mut values));
         page.add_point(subject, (medians[0], medians[2]));
         for (metric, value) in METRICS.into_iter().zip(medians) {
             if !subject.is_variant || [DELAY, CONCEALED].contains(&metric) {
-                report.add(&setting, &subject.name, metric, value);
+                let target = targets(&scenario.name, &subject.name, metric);
+                report.add_judged(&setting, &subject.name, metric, value, target);
+            }
+        }
+        for ((metric, most), mut values) in RECOVERY.into_iter().zip(recoveries).filter(|(_, all)| !all.is_empty()) {
+            let target = (subject.name == "ours").then_some(Target::AtMost(most));
+            if !subject.is_variant {
+                report.add_judged(&setting, &subject.name, metric, median(&mut values), target);
             }
         }
     }
-    let beside = (!beside.is_empty()).then(|| median(&mut beside));
-    if let Some(beside) = beside {
-        report.add_targeted(&setting, BESIDE, beside, Target::AtMost(100.0));
+    let beside = beside.map(|mut values| (!values.is_empty()).then(|| median(&mut values)));
+    for (metric, value) in BESIDE.into_iter().zip(beside) {
+        if let Some(value) = value {
+            report.add_targeted(&setting, metric, value, Target::AtMost(100.0));
+        }
     }
     for (metric, mut values) in [DELAY, CONCEALED].into_iter().zip(bounds) {
         report.add(&setting, "bound", metric, median(&mut values));
     }
     report.figures.push((scenario.name.clone(), page.to_html()));
     Ok(beside)
+}
+
+/// What is asked of ours on this network, beside being better than others.
+fn targets(scenario: &str, subject: &str, metric: Metric) -> Option<Target> {
+    if (scenario, subject) != (REGULAR_STALLS, "ours") {
+        return None;
+    }
+    match metric {
+        DELAY => Some(Target::AtMost(60.0)),
+        CONCEALED => Some(Target::AtMost(0.35)),
+        _ => None,
+    }
 }
 
 /// Our delay, in percent of the delay at which the best of the reference's settings, or a mix of two, conceals as much.
@@ -186,7 +219,7 @@ fn values(outcome: &Outcome, oracle: &Curve, delays: &Delays) -> [f64; METRICS.l
         outcome.delay,
         outcome.delay_p95,
         100.0 * outcome.concealed,
-        outcome.delay - oracle.delay_for(outcome.concealed),
+        outcome.delay - oracle.nearest_for(outcome.concealed),
         fixed_delay_for(delays, outcome.concealed),
         100.0 * outcome.unlike,
     ]
@@ -211,26 +244,6 @@ fn speech(seed: u64, seconds: usize) -> Vec<i16> {
 /// Spreads the pulls over the 10 ms between them.
 fn phase(seed: u64, seeds: u64) -> Duration {
     Duration::from_micros(10_000 * seed / seeds.max(1))
-}
-
-fn add_cost(report: &mut Report, setting: &Setting, subject: &Subject<MakePlayer>, make: &MakePlayer, stream: &Stream) {
-    let (_, state) = state_bytes(|| {
-        let mut player = make();
-        stream.play(&mut *player, |_, _, _| ());
-        player
-    });
-    let mut players: Vec<_> = (0..ROUNDS).map(|_| make()).collect();
-    let cost = measure(ROUNDS, || {
-        let mut pulls = 0;
-        if let Some(mut player) = players.pop() {
-            stream.play(&mut *player, |_, _, _| pulls += 1);
-        }
-        pulls
-    });
-    report.add_cost(setting, &subject.name, "ns/10 ms", cost, subject.counted);
-    if subject.counted {
-        report.add(setting, &subject.name, Metric("state", "bytes"), state as f64);
-    }
 }
 
 fn ours() -> Box<dyn Player> {

@@ -23,6 +23,11 @@ pub(crate) fn players() -> Vec<Subject<MakePlayer>> {
     joined(rust::players(), system::players())
 }
 
+/// The same for two channels at 48 kHz, for their cost.
+pub(crate) fn stereo_players() -> Vec<Subject<MakePlayer>> {
+    system::stereo_players()
+}
+
 /// Codes over a block of packets.
 pub(crate) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
     joined(rust::block_codes(), system::block_codes())

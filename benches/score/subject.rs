@@ -75,6 +75,8 @@ pub(crate) trait Player {
     fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard;
 }
 
+/// The sample rate of what is played in two channels, for its cost: then `out` holds them one after the other, or interleaved.
+pub(crate) const STEREO_RATE: Frequency = Frequency::KHZ_48;
 /// The sample rate of everything played, and of the clock of its timestamps.
 pub(crate) const PLAYER_RATE: Frequency = Frequency::KHZ_16;
 /// The payload type of L16 at [`PLAYER_RATE`].

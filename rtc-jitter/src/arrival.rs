@@ -28,7 +28,9 @@ pub(crate) struct Arrival {
     epoch: Option<Instant>,
     slices: [Option<Range>; SLICES],
     newest: i64,
+    /// The least offset of all slices, and of those that tell how the path is now.
     base: Nanos,
+    lowest: Nanos,
     clock: MediaClock,
 }
 
@@ -68,18 +70,19 @@ pub(crate) struct Observed {
 impl Arrival {
     pub(crate) fn new(window: Duration) -> Self {
         let slice = (nanos(window) / SLICES as i64).max(1);
-        Self { slice, epoch: None, slices: [None; SLICES], newest: 0, base: 0, clock: MediaClock::default() }
+        Self { slice, epoch: None, slices: [None; SLICES], newest: 0, base: 0, lowest: 0, clock: MediaClock::default() }
     }
 
     /// Takes note of a packet with media time `media` that arrived at `now`.
     pub(crate) fn observe(&mut self, now: Instant, media: Nanos) -> Observed {
         let epoch = *self.epoch.get_or_insert(now);
-        self.advance(now.nanos_since(epoch) / self.slice);
+        let moved = self.advance(now.nanos_since(epoch) / self.slice);
         let offset = self.offset(now, epoch, media);
-        let known = self.slices.iter().any(Option::is_some);
+        let known = !moved || self.slices.iter().any(Option::is_some);
         let slice = self.slices[slot_of(self.newest)].get_or_insert(Range { least: offset, most: offset });
         (slice.least, slice.most) = (offset.min(slice.least), offset.max(slice.most));
-        let base = self.least(SLICES).unwrap_or(offset);
+        let base = if moved { self.least(SLICES).unwrap_or(offset) } else { offset.min(self.base) };
+        self.lowest = if moved { self.least(RECENT).unwrap_or(offset) } else { offset.min(self.lowest) };
         // An empty window says nothing about how the path changed.
         let rise = if known { base.saturating_sub(self.base).max(0) } else { 0 };
         self.base = base;
@@ -94,7 +97,7 @@ impl Arrival {
         for back in RECENT..SLICES {
             self.slices[slot_of(self.newest - back as i64)] = None;
         }
-        self.base = recent;
+        (self.base, self.lowest) = (recent, recent);
     }
 
     /// The delay media of time `media` has if it is heard at `at`; 0 before any packet.
@@ -112,7 +115,7 @@ impl Arrival {
 
     /// The least delay of the last two slices: no play-out below it can be in time.
     pub(crate) fn recent(&self) -> Nanos {
-        self.least(RECENT).map_or(0, |least| least.saturating_sub(self.base))
+        self.lowest.saturating_sub(self.base)
     }
 
     /// The most delay of the last `time` before `now`; 0 if no packet arrived in it.
@@ -143,12 +146,14 @@ impl Arrival {
         (0..slices.min(SLICES)).filter_map(|back| self.slices[slot_of(self.newest - back as i64)])
     }
 
-    fn advance(&mut self, slice: i64) {
+    /// Forgets the slices that leave the window; says whether there is another newest one, or none at all yet.
+    fn advance(&mut self, slice: i64) -> bool {
         let steps = slice.saturating_sub(self.newest).clamp(0, SLICES as i64);
         for step in 1..=steps {
             self.slices[slot_of(slice - steps + step)] = None;
         }
         self.newest = self.newest.max(slice);
+        steps > 0 || self.slices[slot_of(self.newest)].is_none()
     }
 }
 

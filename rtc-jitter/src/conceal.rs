@@ -7,8 +7,10 @@ use core::fmt;
 use rtc_core::Frequency;
 use rtc_core::audio::{AudioMut, AudioRef, MAX_CHANNELS};
 
+use crate::lanes;
 use crate::lpc::{ORDER, Synthesis, White};
 use crate::noise::ComfortNoise;
+use crate::stretch::power;
 
 /// Makes audio up where the decoder does not, or not well: see
 /// [`AudioPlayout::set_concealer`](crate::AudioPlayout::set_concealer).
@@ -95,16 +97,17 @@ impl PitchConcealer {
         let skipped = heard.samples() - groups * step;
         self.coarse.fill(0.0);
         for plane in heard.planes() {
-            for (slot, group) in self.coarse.iter_mut().zip(plane[skipped..].chunks_exact(step)) {
-                *slot += group.iter().sum::<f32>();
-            }
+            lanes::add_lowered(&plane[skipped..], step, &mut self.coarse);
         }
         let coarse = &self.coarse[..groups];
         let len = (window / step).min(groups);
         let far = (most / step).min(groups - len);
-        let (nearest, _) = best(least.div_ceil(step)..far, |lag| likeness(core::iter::once(coarse), lag, len));
+        let one = lanes::squares(&coarse[groups - len..]);
+        let likely = |lag| likeness(|| core::iter::once(coarse), one, lag, len);
+        let (nearest, _) = best(least.div_ceil(step)..far, likely);
         let around = (nearest * step).saturating_sub(step).max(least)..(nearest * step + step).min(most);
-        best(around, |lag| likeness(heard.planes(), lag, window))
+        let one = heard.planes().map(|plane| lanes::squares(&plane[plane.len() - window.min(plane.len())..])).sum();
+        best(around, |lag| likeness(|| heard.planes(), one, lag, window))
     }
 }
 
@@ -114,23 +117,13 @@ fn best(lags: core::ops::Range<usize>, likeness: impl Fn(usize) -> f32) -> (usiz
     compared.fold((1, 0.0), |best, next| if next.1 > best.1 { next } else { best })
 }
 
-/// Normalised correlation of the last `len` samples with those `lag` before.
-fn likeness<'a>(planes: impl Iterator<Item = &'a [f32]>, lag: usize, len: usize) -> f32 {
-    let (mut both, mut one, mut other) = ([0.0_f32; 4], [0.0_f32; 4], [0.0_f32; 4]);
-    for plane in planes {
-        let end = plane.len();
-        let (now, before) = (&plane[end - len..], &plane[end - len - lag..end - lag]);
-        for (xs, ys) in now.chunks_exact(4).zip(before.chunks_exact(4)) {
-            for k in 0..4 {
-                both[k] += xs[k] * ys[k];
-                one[k] += xs[k] * xs[k];
-                other[k] += ys[k] * ys[k];
-            }
-        }
-    }
-    let sum = |sums: [f32; 4]| sums.iter().sum::<f32>();
-    let energy = sum(one) * sum(other);
-    if energy > f32::MIN_POSITIVE { sum(both) / energy.sqrt() } else { 0.0 }
+/// How alike the last `len` samples, whose squares add up to `one`, and those `lag` before are.
+fn likeness<'a, I>(planes: impl Fn() -> I, one: f32, lag: usize, len: usize) -> f32
+where
+    I: Iterator<Item = &'a [f32]>,
+{
+    let last = |plane: &'a [f32]| (&plane[plane.len() - len..], &plane[plane.len() - len - lag..plane.len() - lag]);
+    lanes::likeness(|| planes().map(last), one)
 }
 
 impl Concealer for PitchConcealer {
@@ -142,8 +135,7 @@ impl Concealer for PitchConcealer {
             return;
         }
         self.quiet = 0;
-        let squares: f32 = played.planes().flatten().map(|sample| sample * sample).sum();
-        let power = squares / (played.samples() * played.channels()) as f32;
+        let power = power(played);
         // The floor is up by 3 dB in two seconds.
         self.floor = power.min(self.floor * 1.03);
         if power <= BACKGROUND * self.floor {
@@ -162,42 +154,45 @@ impl Concealer for PitchConcealer {
         self.len = len.clamp(1, self.period[0].len()).min(heard.samples() - ORDER);
         self.voiced = ((alike - VOICED[0]) / (VOICED[1] - VOICED[0])).clamp(0.0, 1.0);
         for (channel, plane) in heard.planes().enumerate() {
-            let mut filter = Synthesis::of(&plane[plane.len().saturating_sub(window)..]);
+            let (mut filter, _) = Synthesis::of(&plane[plane.len().saturating_sub(window)..]);
             filter.follow(plane);
-            let first = plane.len() - self.len;
-            for (index, slot) in self.period[channel][..self.len].iter_mut().enumerate() {
-                *slot = filter.residual(plane, first + index);
-            }
-            let energy: f32 = self.period[channel][..self.len].iter().map(|sample| sample * sample).sum();
-            self.energy[channel] = energy / self.len as f32;
+            let period = &mut self.period[channel][..self.len];
+            filter.residual(plane, period);
+            self.energy[channel] = lanes::squares(period) / self.len as f32;
             self.filter[channel] = filter;
         }
     }
 
     fn conceal(&mut self, mut out: AudioMut<'_>) {
-        let hertz = self.rate.as_hz() as f32;
-        let (from, made) = (self.place, self.made);
-        let gain = |index: usize| {
-            let time = (made + index) as f32 / hertz;
-            ((FADE[1] - time) / (FADE[1] - FADE[0])).clamp(0.0, 1.0)
-        };
+        let (len, made) = (out.samples(), self.made);
+        let step = 1.0 / ((FADE[1] - FADE[0]) * self.rate.as_hz() as f32);
+        let left = FADE[1] / (FADE[1] - FADE[0]) - made as f32 * step;
+        let gain = |index: usize| (left - index as f32 * step).clamp(0.0, 1.0);
+        let fades = gain(len) < 1.0;
         let unvoiced = (1.0 - self.voiced * self.voiced).max(0.0).sqrt();
         for (channel, plane) in out.planes_mut().enumerate() {
-            let (filter, period) = (&mut self.filter[channel], &self.period[channel][..self.len]);
             let noise = unvoiced * self.energy[channel].sqrt();
-            let mut place = from;
-            for sample in plane.iter_mut() {
-                *sample = self.voiced * period[place] + noise * self.white.next();
-                place = if place + 1 == period.len() { 0 } else { place + 1 };
+            if noise > 0.0 {
+                self.white.fill(plane);
+            } else {
+                plane.fill(0.0);
             }
-            filter.run(plane);
-            for (index, sample) in plane.iter_mut().enumerate() {
-                *sample *= gain(index);
+            let period = &self.period[channel][..self.len];
+            let (mut place, mut rest) = (self.place, &mut *plane);
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at_mut((period.len() - place).min(rest.len()));
+                for (sample, excitation) in piece.iter_mut().zip(&period[place..]) {
+                    *sample = self.voiced * excitation + noise * *sample;
+                }
+                (place, rest) = (0, more);
+            }
+            self.filter[channel].run(plane);
+            if fades {
+                plane.iter_mut().enumerate().for_each(|(index, sample)| *sample *= gain(index));
             }
         }
-        let len = out.samples();
-        (self.place, self.made) = ((from + len) % self.len, made + len);
-        if gain(len) < 1.0 {
+        (self.place, self.made) = ((self.place + len) % self.len, made + len);
+        if fades {
             self.noise.add(out, |index| 1.0 - gain(index));
         }
     }

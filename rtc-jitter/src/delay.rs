@@ -132,18 +132,20 @@ impl DelayTarget {
         self.repair_delay
     }
 
-    /// The target at `now`, while no packet comes with less than `floor` delay.
-    pub(crate) fn aim(&self, now: Instant, floor: Nanos) -> Aim {
-        self.aim_above(now, floor, self.least)
+    /// The target at `now`, while no packet comes with less than `floor` delay; and what it would be but for what was set at run
+    /// time.
+    pub(crate) fn aims(&self, now: Instant, floor: Nanos) -> (Aim, Nanos) {
+        let wanted = self.policy.aim(now);
+        let minimum = nanos(self.bounded(wanted, floor, 0).delay);
+        (self.bounded(wanted, floor, self.least), minimum)
     }
 
-    /// The same, but for what was set at run time.
+    /// The target at `now` but for what was set at run time.
     pub(crate) fn minimum(&self, now: Instant, floor: Nanos) -> Nanos {
-        nanos(self.aim_above(now, floor, 0).delay)
+        nanos(self.bounded(self.policy.aim(now), floor, 0).delay)
     }
 
-    fn aim_above(&self, now: Instant, floor: Nanos, least: Nanos) -> Aim {
-        let mut aim = self.policy.aim(now);
+    fn bounded(&self, mut aim: Aim, floor: Nanos, least: Nanos) -> Aim {
         let mut raise = |to: Nanos, reason| {
             if duration(to) > aim.delay {
                 (aim.delay, aim.reason) = (duration(to), reason);

@@ -100,7 +100,7 @@ impl Intake {
     /// Asks the policy: time went on, or there is news.
     pub(crate) fn tick(&mut self, now: Instant) {
         let floor = self.arrival.recent();
-        (self.aim, self.minimum) = (self.delay.aim(now, floor), self.delay.minimum(now, floor));
+        (self.aim, self.minimum) = self.delay.aims(now, floor);
     }
 
     fn sort_in(&mut self, now: Instant, packet: RtpPacket, origin: Origin) -> Inserted {
@@ -295,7 +295,11 @@ fn slot_of(seq: u64) -> usize {
 
 /// The time `ticks` of `clock` take.
 pub(crate) fn media_time(ticks: i64, clock: Frequency) -> Nanos {
-    let time = i128::from(ticks) * 1_000_000_000 / i128::from(clock.as_hz());
+    const SECOND: i64 = 1_000_000_000;
+    if let Some(time) = ticks.checked_mul(SECOND) {
+        return time / i64::from(clock.as_hz());
+    }
+    let time = i128::from(ticks) * i128::from(SECOND) / i128::from(clock.as_hz());
     i64::try_from(time).unwrap_or(if ticks < 0 { i64::MIN } else { i64::MAX })
 }
 

@@ -46,11 +46,10 @@ impl ComfortNoise {
     pub(crate) fn learn(&mut self, audio: AudioRef<'_>) {
         let mut power = 0.0;
         for (filter, plane) in self.filter.iter_mut().zip(audio.planes()) {
-            *filter = Synthesis::of(plane);
+            let (found, energy) = Synthesis::of(plane);
+            *filter = found;
             filter.follow(plane);
-            let from = plane.len().min(crate::lpc::ORDER);
-            let sum: f32 = (from..plane.len()).map(|at| filter.residual(plane, at).powi(2)).sum();
-            power += sum / (plane.len() - from).max(1) as f32;
+            power += energy / plane.len().max(1) as f32;
         }
         self.gain = (power / audio.channels() as f32).sqrt();
     }
@@ -63,7 +62,8 @@ impl ComfortNoise {
             for piece in plane.chunks_mut(PIECE) {
                 let mut noise = [0.0; PIECE];
                 let noise = &mut noise[..piece.len()];
-                noise.fill_with(|| self.gain * white.next());
+                white.fill(noise);
+                noise.iter_mut().for_each(|sample| *sample *= self.gain);
                 filter.run(noise);
                 for (index, (sample, noise)) in piece.iter_mut().zip(noise).enumerate() {
                     *sample += gain(first + index) * *noise;

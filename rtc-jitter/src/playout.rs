@@ -379,17 +379,15 @@ impl<D: AudioDecoder> AudioPlayout<D> {
                 self.concealer.observe(next);
             }
         }
-        let made_up = |origin: &&Origin| matches!(origin, Origin::Concealment | Origin::Silence);
-        let origins = self.held.origins(len);
-        let concealed = origins.iter().filter(made_up).count();
+        let (origins, concealed) = self.held.origins(len);
         // Of what was made, as much as of what it was made of.
         pulled.concealed += (concealed * out.samples()).div_ceil(len.max(1)).min(out.samples());
-        let kind = match origins.iter().max() {
-            Some(Origin::Concealment) => PulledKind::Concealed,
-            Some(Origin::Copy) => PulledKind::Redundant,
-            Some(Origin::Packet) => warped.unwrap_or(PulledKind::Normal),
-            Some(Origin::Noise) => PulledKind::ComfortNoise,
-            Some(Origin::Silence | Origin::Nothing) | None => PulledKind::Silence,
+        let kind = match () {
+            () if origins.has(Origin::Concealment) => PulledKind::Concealed,
+            () if origins.has(Origin::Copy) => PulledKind::Redundant,
+            () if origins.has(Origin::Packet) => warped.unwrap_or(PulledKind::Normal),
+            () if origins.has(Origin::Noise) => PulledKind::ComfortNoise,
+            () => PulledKind::Silence,
         };
         pulled.kind = pulled.kind.max(kind);
         let (audio, at) = self.held.around();
@@ -467,6 +465,9 @@ impl<D: AudioDecoder> AudioPlayout<D> {
 }
 
 fn scale(count: i64, to: Frequency, from: Frequency) -> i64 {
+    if to == from {
+        return count;
+    }
     let scaled = i128::from(count) * i128::from(to.as_hz()) / i128::from(from.as_hz());
     i64::try_from(scaled).unwrap_or(if count < 0 { i64::MIN } else { i64::MAX })
 }

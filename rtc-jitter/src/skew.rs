@@ -126,8 +126,10 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
         *slot = value;
         len += 1;
     }
-    sorted[..len].sort_unstable_by(f64::total_cmp);
-    sorted[..len].get(len / 2).copied().unwrap_or(0.0)
+    if len == 0 {
+        return 0.0;
+    }
+    *sorted[..len].select_nth_unstable_by(len / 2, f64::total_cmp).1
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use core::ops::RangeInclusive;
 use rtc_core::Frequency;
 use rtc_core::audio::{AudioRef, MAX_CHANNELS};
 
+use crate::lanes;
+
 /// Rate of the coarse search: enough for the waveform of a voice.
 const COARSE_HZ: u32 = 8_000;
 /// Mean square below which audio is quiet whatever went before: -70 dB of full scale.
@@ -91,7 +93,8 @@ impl Stretch {
         }
         let nearest = self.find_coarse(audio, at, most, &place);
         let around = (nearest + 1).saturating_sub(self.ratio).max(self.least)..=(nearest + self.ratio - 1).min(most);
-        best(around, |lag| likeness(audio.planes(), at, place(at, lag), self.overlap))
+        let one = energy(audio.planes(), at, self.overlap);
+        best(around, |lag| likeness(|| audio.planes(), one, at, place(at, lag), self.overlap))
     }
 
     fn find_coarse(
@@ -108,14 +111,14 @@ impl Stretch {
         let from = (at - first) / ratio;
         let groups = farthest + overlap;
         for (coarse, plane) in self.coarse.iter_mut().zip(audio.planes()) {
-            let groups = plane[first..].chunks_exact(ratio).take(groups);
-            for (slot, group) in coarse.iter_mut().zip(groups) {
-                *slot = group.iter().sum();
-            }
+            let coarse = &mut coarse[..groups];
+            coarse.fill(0.0);
+            lanes::add_lowered(&plane[first..], ratio, coarse);
         }
         let coarse = &self.coarse[..audio.channels()];
         let planes = || coarse.iter().map(|plane| &plane[..groups]);
-        best(lags, |lag| likeness(planes(), from, place(from, lag), overlap)).map_or(most, |(lag, _)| lag * ratio)
+        let one = energy(planes(), from, overlap);
+        best(lags, |lag| likeness(planes, one, from, place(from, lag), overlap)).map_or(most, |(lag, _)| lag * ratio)
     }
 }
 
@@ -124,18 +127,17 @@ fn best(lags: RangeInclusive<usize>, mut likeness: impl FnMut(usize) -> f32) -> 
     lags.map(|lag| (lag, likeness(lag))).reduce(|best, next| if next.1 > best.1 { next } else { best })
 }
 
-/// Normalised correlation of `len` samples at `a` and at `b`, over all channels; 0 where there is nothing to compare.
-fn likeness<'a>(planes: impl Iterator<Item = &'a [f32]>, a: usize, b: usize, len: usize) -> f32 {
-    let (mut both, mut one, mut other) = (0.0, 0.0, 0.0);
-    for plane in planes {
-        for (x, y) in plane[a..a + len].iter().zip(&plane[b..b + len]) {
-            both += x * y;
-            one += x * x;
-            other += y * y;
-        }
-    }
-    let energy: f32 = one * other;
-    if energy > f32::MIN_POSITIVE { both / energy.sqrt() } else { 0.0 }
+/// Squares of `len` samples at `at`, over all channels.
+fn energy<'a>(planes: impl Iterator<Item = &'a [f32]>, at: usize, len: usize) -> f32 {
+    planes.map(|plane| lanes::squares(&plane[at..at + len])).sum()
+}
+
+/// How alike `len` samples at `a`, whose squares add up to `one`, and at `b` are.
+fn likeness<'a, I>(planes: impl Fn() -> I, one: f32, a: usize, b: usize, len: usize) -> f32
+where
+    I: Iterator<Item = &'a [f32]>,
+{
+    lanes::likeness(|| planes().map(|plane| (&plane[a..a + len], &plane[b..b + len])), one)
 }
 
 /// Follows the level of what is played, to know quiet passages.
@@ -165,22 +167,17 @@ impl Level {
 /// repeated it would be heard twice.
 pub(crate) fn is_transient(audio: AudioRef<'_>, at: usize, len: usize) -> bool {
     let peak = |from: usize, to: usize| {
-        let samples = |plane: &[f32]| plane[from.min(plane.len())..to.min(plane.len())].iter().fold(0.0, loudest);
-        audio.planes().map(samples).fold(0.0, f32::max)
+        let of = |plane: &[f32]| lanes::peak(&plane[from.min(plane.len())..to.min(plane.len())]);
+        audio.planes().map(of).fold(0.0, f32::max)
     };
     let inside = peak(at, at + len);
     let around = peak(at.saturating_sub(len), at).max(peak(at + len, at + 2 * len));
     inside > AUDIBLE && inside > TRANSIENT * around
 }
 
-fn loudest(most: f32, sample: &f32) -> f32 {
-    most.max(sample.abs())
-}
-
 /// Mean square over all channels.
 pub(crate) fn power(audio: AudioRef<'_>) -> f32 {
-    let squares: f32 = audio.planes().flatten().map(|sample| sample * sample).sum();
-    squares / (audio.samples() * audio.channels()).max(1) as f32
+    audio.planes().map(lanes::squares).sum::<f32>() / (audio.samples() * audio.channels()).max(1) as f32
 }
 
 #[cfg(test)]

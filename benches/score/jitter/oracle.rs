@@ -57,10 +57,20 @@ impl Curve {
         let share = (from.concealed - concealed) / (from.concealed - to.concealed).max(1e-12);
         from.delay + share.clamp(0.0, 1.0) * (to.delay - from.delay)
     }
+
+    /// The same, or the delay of least concealment where even that is more: a player that plays slower than the network hides part of
+    /// what was lost.
+    pub(super) fn nearest_for(&self, concealed: f64) -> f64 {
+        let least = self.0.last().map_or(0.0, |point| point.concealed);
+        self.delay_for(concealed.max(least))
+    }
 }
 
-/// The least fixed delay in milliseconds, on the same grid, that conceals at most this part of the packets.
+/// The least fixed delay in milliseconds, on the same grid, that conceals at most this part of the packets, or what was lost if that
+/// is more.
 pub(super) fn fixed_delay_for(delays: &Delays, concealed: f64) -> f64 {
+    let lost = delays.iter().filter(|delay| delay.is_none()).count() as f64 / delays.len().max(1) as f64;
+    let concealed = concealed.max(lost);
     let late = |limit: f64| {
         let count = delays.iter().filter(|delay| delay.is_none_or(|delay| millis(delay) > limit)).count();
         count as f64 / delays.len().max(1) as f64

@@ -125,6 +125,20 @@ impl Stream {
         Some((pull.at.as_secs_f64() - said) * 1e3)
     }
 
+    /// Seconds from the end of a stall until the delay is for good within 20 ms of what it was before, or seconds to the end if it never
+    /// is; and milliseconds concealed after the stall.
+    pub(super) fn recovery(&self, pulls: &[Pull], stall: [Duration; 2]) -> [f64; 2] {
+        let [begin, end] = stall.map(|at| Instant::ZERO + at);
+        let before = pulls.iter().rev().filter(|pull| pull.at < begin).find_map(|pull| self.delay(pull));
+        // Two pulls may be under way when the first packet comes.
+        let after = || pulls.iter().filter(|pull| pull.at > end + 2 * PULL);
+        let limit = before.unwrap_or(f64::NAN) + 20.0;
+        let late = after().filter(|pull| self.delay(pull).is_some_and(|delay| delay > limit));
+        let last = late.last().map_or(0.0, |pull| (pull.at - end).as_secs_f64());
+        let concealed: usize = after().map(|pull| pull.heard.concealed).sum();
+        [last, concealed as f64 * 1e3 / f64::from(PLAYER_RATE.as_hz())]
+    }
+
     pub(super) fn outcome(&self, pulls: &[Pull]) -> Outcome {
         let begun = pulls.iter().position(|pull| pull.heard.position.is_some()).unwrap_or(pulls.len());
         let pulls = &pulls[begun..];
@@ -272,6 +286,20 @@ mod tests {
         let lying = play(&delays, 0.0, true);
         assert_eq!(lying.concealed, 0.0);
         assert!(lying.unlike > 0.3, "{lying:?}");
+    }
+
+    #[test]
+    fn a_delay_that_never_comes_down_is_not_back() {
+        let late = |number: usize| Some(Duration::from_millis(if number < 100 { 0 } else { 100 }));
+        let delays: Delays = (0..500).map(late).collect();
+        let voice: Vec<i16> = super::super::speech(1, 3);
+        let stream = Stream::new(&delays, &voice, 0.0, Duration::ZERO).unwrap();
+        let player = |delay| Fixed { delay: Duration::from_millis(delay), packets: Default::default(), lies: false };
+        let stall = [2_000, 2_100].map(Duration::from_millis);
+        let [back, concealed] = stream.recovery(&stream.run(&mut player(160), false), stall);
+        assert_eq!((back, concealed), (0.0, 0.0), "was as late before");
+        let [_, concealed] = stream.recovery(&stream.run(&mut player(60), false), stall);
+        assert!(concealed > 7_000.0, "{concealed}");
     }
 
     /// A sender 1000 ppm too slow falls 10 ms behind in 10 s of a receiver that goes by its own clock.

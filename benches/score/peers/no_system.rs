@@ -16,6 +16,10 @@ pub(super) fn players() -> Vec<Subject<MakePlayer>> {
     absent(["libwebrtc NetEq", "speexdsp jitter buffer"])
 }
 
+pub(super) fn stereo_players() -> Vec<Subject<MakePlayer>> {
+    absent(["libwebrtc NetEq"])
+}
+
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
     absent(["libwebrtc ULPFEC"])
 }

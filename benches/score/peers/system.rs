@@ -22,6 +22,10 @@ pub(super) fn players() -> Vec<Subject<MakePlayer>> {
     players
 }
 
+pub(super) fn stereo_players() -> Vec<Subject<MakePlayer>> {
+    webrtc::stereo_players()
+}
+
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
     webrtc::block_codes()
 }

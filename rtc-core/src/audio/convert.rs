@@ -42,9 +42,13 @@ impl AudioMut<'_> {
         let channels = self.channels();
         let len = self.samples().min(samples.len() / channels);
         for (channel, plane) in self.planes_mut().enumerate() {
-            let sources = samples.iter().skip(channel).step_by(channels);
-            for (slot, sample) in plane[..len].iter_mut().zip(sources) {
-                *slot = convert(*sample);
+            let slots = plane[..len].iter_mut();
+            if channels == 2 {
+                slots.zip(samples.as_chunks::<2>().0).for_each(|(slot, pair)| *slot = convert(pair[channel]));
+            } else {
+                slots
+                    .zip(samples.iter().skip(channel).step_by(channels))
+                    .for_each(|(slot, sample)| *slot = convert(*sample));
             }
         }
         len

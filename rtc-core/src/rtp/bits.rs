@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use crate::{Fault, Malformed};
 
 /// Reads bits, most significant first.
@@ -54,9 +56,60 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// Writes bits behind what is there, most significant first; what is left of the last byte is zero.
+#[derive(Debug)]
+pub(super) struct BitWriter<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// Bits of the last byte that are free.
+    free: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    pub(super) fn new(bytes: &'a mut Vec<u8>) -> Self {
+        Self { bytes, free: 0 }
+    }
+
+    /// The lowest `count` bits of `value`, 32 at most.
+    pub(super) fn put(&mut self, value: u32, count: u32) {
+        for index in (0..count).rev() {
+            if self.free == 0 {
+                self.bytes.push(0);
+                self.free = 8;
+            }
+            self.free -= 1;
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= u8::from(value >> index & 1 == 1) << self.free;
+            }
+        }
+    }
+
+    /// A value below `bound`, as [`Bits::below`] reads it.
+    pub(super) fn put_below(&mut self, value: u32, bound: u32) {
+        let width = u32::BITS - bound.leading_zeros();
+        if width <= 1 {
+            return;
+        }
+        let short = (1 << width) - bound;
+        if value < short { self.put(value, width - 1) } else { self.put(value + short, width) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        for bound in 1..=40 {
+            let mut bytes = alloc::vec![0xff];
+            let mut writer = BitWriter::new(&mut bytes);
+            writer.put(0b101, 3);
+            (0..bound).for_each(|value| writer.put_below(value, bound));
+            let mut bits = Bits::new("test", &bytes[1..]);
+            assert_eq!(bits.take(3), Ok(0b101));
+            assert!((0..bound).all(|value| bits.below(bound) == Ok(value)), "{bound}");
+        }
+    }
 
     #[test]
     fn bits_come_most_significant_first_and_end_with_the_bytes() {

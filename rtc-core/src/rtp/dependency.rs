@@ -1,7 +1,7 @@
 //! The dependency descriptor: which frames a frame needs, for any codec (AV1 RTP payload specification, appendix A).
 //!
 //! A key frame brings a [`DependencyStructure`], templates of how frames depend on each other. The descriptors of the frames
-//! after it name one of its templates, so they can be read only by who kept it.
+//! after it name one of its templates, so they can be read only by who kept it, and written too.
 
 use core::fmt;
 
@@ -11,8 +11,9 @@ use crate::{Fault, Malformed};
 use super::bits::Bits;
 
 mod structure;
+mod write;
 
-pub use structure::DependencyStructure;
+pub use structure::{DependencyStructure, FrameTemplate};
 
 /// Names the extension in signalling (`a=extmap`, RFC 8285 §5).
 pub const URI: &str = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
@@ -107,7 +108,7 @@ impl DependencyDescriptor {
         let active = if has_active { Some(bits.take(u32::from(structure.targets))?) } else { None };
         let active_targets = active.or_else(|| has_structure.then_some(all));
         let template = structure.template(template_id).ok_or(unknown)?;
-        let mut frame = template.clone();
+        let mut frame = *template;
         if own_indications {
             frame.indications = Indications::read(&mut bits, structure.targets)?;
         }

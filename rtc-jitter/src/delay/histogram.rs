@@ -62,27 +62,30 @@ impl Histogram {
     /// which `quantile` of them are there if that is more.
     pub(super) fn cheapest(&self, ms_per_late: f64, quantile: f64, max: Duration) -> Cheapest {
         let mut in_time = 0.0;
-        let mut best = Cheapest { delay: Duration::ZERO, late: 1.0, guarded: false };
-        let mut least_cost = ms_per_late;
+        let wanted = quantile * self.total;
+        // Costs in milliseconds times the weight of all, as nothing is divided that way.
+        let (of_bin, of_late) = (f64::from(BIN_MS) * self.total, ms_per_late);
+        let mut least_cost = of_late * self.total;
         let mut guarded = quantile <= 0.0;
-        let mut edge = Duration::ZERO;
-        for weight in &self.weights[..BINS - 1] {
-            edge += BIN;
+        let mut best = (0, self.total, false);
+        let last = usize::try_from(max.as_nanos().div_ceil(BIN.as_nanos())).unwrap_or(BINS).min(BINS - 1);
+        for (bin, weight) in (1_u32..).zip(&self.weights[..last]) {
             in_time += weight;
-            let late = (self.total - in_time).max(0.0) / self.total;
-            let cost = edge.as_secs_f64() * 1e3 + ms_per_late * late;
+            let late = (self.total - in_time).max(0.0);
+            let delay = f64::from(bin) * of_bin;
+            let cost = delay + of_late * late;
             if !guarded || cost < least_cost {
-                best = Cheapest { delay: edge, late, guarded: !guarded && cost > least_cost };
+                best = (bin, late, !guarded && cost > least_cost);
                 least_cost = cost;
             }
-            guarded |= in_time >= quantile * self.total;
+            guarded |= in_time >= wanted;
             // No later bin can cost less than its own delay.
-            if edge >= max || (guarded && edge.as_secs_f64() * 1e3 >= least_cost) {
+            if guarded && delay >= least_cost {
                 break;
             }
         }
-        best.delay = best.delay.min(max);
-        best
+        let (bins, late, guarded) = best;
+        Cheapest { delay: (BIN * bins).min(max), late: late / self.total, guarded }
     }
 }
 

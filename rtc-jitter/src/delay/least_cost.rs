@@ -58,7 +58,8 @@ impl LeastCost {
 impl DelayPolicy for LeastCost {
     fn on_arrival(&mut self, packet: Lateness) {
         let late = nanos(packet.late);
-        let foreseen = !packet.repaired && self.forecast(packet.now).is_some();
+        let concerned = !packet.repaired && self.stalls.concerns(packet.now, late);
+        let foreseen = concerned && self.forecast(packet.now).is_some();
         let held = !packet.repaired && self.stalls.observe(packet.now, late);
         let elapsed = packet.elapsed.min(MAX_AGING);
         self.experience = (self.experience + elapsed).min(self.config.memory);

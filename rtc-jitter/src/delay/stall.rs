@@ -71,6 +71,13 @@ impl Stalls {
         true
     }
 
+    /// Whether the last stall may have held a packet, or one began with it: if not, [`observe`](Self::observe) says so too.
+    pub(super) fn concerns(&self, now: Instant, late: Nanos) -> bool {
+        let expected = now - Duration::from_nanos(late.max(0).unsigned_abs());
+        let near = |last: Stall| (-APART..last.length.max(APART)).contains(&expected.nanos_since(last.onset));
+        STALLS.contains(&late) || self.known[0].is_some_and(near)
+    }
+
     /// The next stall, if they are regular.
     pub(super) fn forecast(&self, now: Instant) -> Option<Forecast> {
         let [Some(last), Some(before), ..] = self.known else { return None };

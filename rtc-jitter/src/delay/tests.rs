@@ -16,7 +16,7 @@ impl Learner {
     }
 
     fn target(&self, floor: Nanos) -> Nanos {
-        nanos(self.target.aim(self.now, floor).delay)
+        nanos(self.target.aims(self.now, floor).0.delay)
     }
 }
 

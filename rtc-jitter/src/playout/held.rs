@@ -5,19 +5,34 @@ use rtc_core::ConfigError;
 use rtc_core::audio::{AudioBuffer, AudioMut, AudioRef};
 use rtc_core::codec::AudioFormat;
 
-/// Where a sample came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a sample came from; the higher, the more it says about a piece it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Origin {
     /// Silence before the first packet.
-    Nothing,
+    Nothing = 1,
     /// Silence for want of packets.
-    Silence,
+    Silence = 2,
     /// Comfort noise that the sender described.
-    Noise,
-    Packet,
+    Noise = 4,
+    Packet = 8,
     /// A redundant copy in another packet.
-    Copy,
-    Concealment,
+    Copy = 16,
+    Concealment = 32,
+}
+
+/// Which origins a piece has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origins(u8);
+
+impl Origins {
+    fn of(samples: &[Origin]) -> Self {
+        Self(samples.iter().fold(0, |all, origin| all | *origin as u8))
+    }
+
+    pub(super) fn has(self, origin: Origin) -> bool {
+        self.0 & origin as u8 > 0
+    }
 }
 
 /// Decoded audio: what was played last, for the time stretch to repeat, and what is to be played.
@@ -25,6 +40,8 @@ pub(super) enum Origin {
 pub(super) struct Held {
     audio: AudioBuffer,
     origins: Vec<Origin>,
+    /// The side of a splice that is left.
+    outgoing: Vec<f32>,
     samples: usize,
     history: usize,
     /// The next sample to play, and the end of the samples to play.
@@ -38,7 +55,9 @@ impl Held {
         // Twice the need: samples are moved to the front once per `history + pending`, not each time.
         let samples = 2 * (history + pending);
         let audio = AudioBuffer::new(format.channels, samples, format.rate)?;
-        Ok(Self { audio, origins: vec![Origin::Nothing; samples], samples, history, start: history, end: history })
+        let origins = vec![Origin::Nothing; samples];
+        let outgoing = Vec::with_capacity(history + pending);
+        Ok(Self { audio, origins, outgoing, samples, history, start: history, end: history })
     }
 
     /// Lets `write` fill up to `len` samples behind the end and say how many it wrote; returns that.
@@ -73,10 +92,7 @@ impl Held {
         let len = from.samples().min(self.pending().saturating_sub(offset));
         let start = self.start + offset;
         for (plane, old) in self.audio.as_mut().planes_mut().zip(from.planes()) {
-            for (index, (sample, old)) in plane[start..start + len].iter_mut().zip(old).enumerate() {
-                let weight = ramp(index, len);
-                *sample = old * (1.0 - weight) + *sample * weight;
-            }
+            blend(&old[..len], &mut plane[start..start + len]);
         }
     }
 
@@ -95,25 +111,21 @@ impl Held {
         if target + overlap > self.end || self.start + overlap > self.end {
             return;
         }
-        let start = self.start;
         for plane in self.audio.as_mut().planes_mut() {
-            let mut blend = |index: usize| {
-                let weight = ramp(index, overlap);
-                plane[target + index] = plane[start + index] * (1.0 - weight) + plane[target + index] * weight;
-            };
-            // Away from what is still to be read.
-            if jump > 0 {
-                (0..overlap).rev().for_each(&mut blend);
-            } else {
-                (0..overlap).for_each(&mut blend);
-            }
+            self.outgoing.clear();
+            self.outgoing.extend_from_slice(&plane[self.start..self.start + overlap]);
+            blend(&self.outgoing, &mut plane[target..target + overlap]);
         }
         self.start = target;
     }
 
-    /// Where the next `len` samples to play came from.
-    pub(super) fn origins(&self, len: usize) -> &[Origin] {
-        &self.origins[self.start..(self.start + len).min(self.end)]
+    /// Where the next `len` samples to play came from, and how many of them were made up.
+    pub(super) fn origins(&self, len: usize) -> (Origins, usize) {
+        let next = &self.origins[self.start..(self.start + len).min(self.end)];
+        let origins = Origins::of(next);
+        let made_up = |origin: &&Origin| matches!(origin, Origin::Concealment | Origin::Silence);
+        let any = origins.has(Origin::Concealment) || origins.has(Origin::Silence);
+        (origins, if any { next.iter().filter(made_up).count() } else { 0 })
     }
 
     /// The next `len` samples to play.
@@ -139,6 +151,15 @@ impl Held {
         self.origins.copy_within(from..self.end, 0);
         self.start -= from;
         self.end -= from;
+    }
+}
+
+/// Goes over from `old` to what is in `samples`, which are as many.
+fn blend(old: &[f32], samples: &mut [f32]) {
+    let len = samples.len();
+    for (index, (sample, old)) in samples.iter_mut().zip(old).enumerate() {
+        let weight = ramp(index, len);
+        *sample = old * (1.0 - weight) + *sample * weight;
     }
 }
 

@@ -364,12 +364,13 @@ impl<D: AudioDecoder> MadeUp<'_, D> {
             let written = self.decoder.conceal(out.reborrow());
             out.slice_mut(written, len).silence();
         }
-        let fade = limit / 2;
-        if time.saturating_add(media_time(len as i64, rate)) > fade {
+        let fade = (limit / 2).max(1);
+        if time.saturating_add(media_time(len as i64, rate)) > limit - fade {
+            let (first, step) =
+                (limit.saturating_sub(time) as f32 / fade as f32, 1e9 / (rate.as_hz() as f32 * fade as f32));
             for plane in out.planes_mut() {
                 for (index, sample) in plane.iter_mut().enumerate() {
-                    let left = limit.saturating_sub(time).saturating_sub(media_time(index as i64, rate));
-                    *sample *= (left as f32 / fade.max(1) as f32).clamp(0.0, 1.0);
+                    *sample *= (first - index as f32 * step).clamp(0.0, 1.0);
                 }
             }
         }

@@ -12,7 +12,8 @@ use rtc_core::{Malformed, PayloadType, RtpPacket, RtpTime, Ssrc};
 
 use crate::memory::Heap;
 use crate::subject::{
-    BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, PLAYER_RATE, Player, Subject,
+    BlockCode, Heard, Limits, MakeBlockCode, MakeEstimator, MakePlayer, MakeRepair, PLAYER_RATE, Player, STEREO_RATE,
+    Subject,
 };
 
 pub(super) fn heap() -> Heap {
@@ -51,6 +52,40 @@ pub(super) fn players() -> Vec<Subject<MakePlayer>> {
         }
     }
     players
+}
+
+pub(super) fn stereo_players() -> Vec<Subject<MakePlayer>> {
+    let with = |stable_playout| -> MakePlayer { Box::new(move || Box::new(StereoNetEq::new(stable_playout))) };
+    vec![
+        Subject::peer("libwebrtc NetEq", VERSION, with(false)),
+        Subject::peer("libwebrtc NetEq stable", VERSION, with(true)),
+    ]
+}
+
+/// Leaves the samples as they are, as what they are converted to is not its affair.
+struct StereoNetEq(NetEq);
+
+impl StereoNetEq {
+    fn new(stable_playout: bool) -> Self {
+        let mut config = NetEqConfig::default();
+        (config.rate, config.channels, config.stable_playout) = (STEREO_RATE, 2, stable_playout);
+        Self(NetEq::new(&config).expect("48 kHz stereo is what L16 is decoded at"))
+    }
+}
+
+impl Player for StereoNetEq {
+    fn insert(&mut self, now: Instant, packet: &RtpPacket) {
+        self.0.insert(now, packet.seq().0, packet.timestamp(), packet.payload());
+    }
+
+    fn pull(&mut self, now: Instant, out: &mut [f32]) -> Heard {
+        let samples = self.0.pull(now).map(|frame| frame.samples);
+        // One of them tells whether it does the same again.
+        if let (Some(slot), Some(sample)) = (out.first_mut(), samples.and_then(|samples| samples.first())) {
+            *slot = f32::from(*sample);
+        }
+        Heard::default()
+    }
 }
 
 struct NetEqPlayer {

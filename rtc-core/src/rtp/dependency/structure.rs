@@ -12,23 +12,28 @@ const MAX_TEMPLATES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyStructure {
     /// The number of the first template; they go on from there, modulo 64.
-    id_offset: u8,
+    pub(super) id_offset: u8,
     pub(super) targets: u8,
     pub(super) chains: u8,
     /// The chain that protects each decode target.
-    protected_by: [u8; MAX_TARGETS],
+    pub(super) protected_by: [u8; MAX_TARGETS],
     /// The highest layers each decode target has, as the templates tell.
     target_layers: [LayerId; MAX_TARGETS],
-    templates: Vec<Template>,
-    resolutions: Vec<(u16, u16)>,
+    pub(super) templates: Vec<FrameTemplate>,
+    pub(super) resolutions: Vec<(u16, u16)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template {
-    pub(super) layer: LayerId,
-    pub(super) indications: Indications,
-    pub(super) frame_diffs: FrameDiffs,
-    pub(super) chain_diffs: ChainDiffs,
+/// A frame as many are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameTemplate {
+    /// Its place in the stream's layers.
+    pub layer: LayerId,
+    /// What it is to each decode target.
+    pub indications: Indications,
+    /// The frames it needs.
+    pub frame_diffs: FrameDiffs,
+    /// The previous frame of each chain.
+    pub chain_diffs: ChainDiffs,
 }
 
 impl DependencyStructure {
@@ -68,7 +73,13 @@ impl DependencyStructure {
         u32::MAX >> (32 - u32::from(self.targets))
     }
 
-    pub(super) fn template(&self, id: u8) -> Option<&Template> {
+    /// The templates, in the order of their layers.
+    #[must_use]
+    pub fn templates(&self) -> &[FrameTemplate] {
+        &self.templates
+    }
+
+    pub(super) fn template(&self, id: u8) -> Option<&FrameTemplate> {
         self.templates.get(usize::from((id + 64 - self.id_offset) % 64))
     }
 
@@ -95,25 +106,31 @@ impl DependencyStructure {
             }
         }
         let resolutions = if bits.flag()? { read_resolutions(bits, &templates)? } else { Vec::new() };
+        Ok(Self::of(id_offset, targets, chains, protected_by, templates, resolutions))
+    }
+
+    pub(super) fn of(
+        id_offset: u8,
+        targets: u8,
+        chains: u8,
+        protected_by: [u8; MAX_TARGETS],
+        templates: Vec<FrameTemplate>,
+        resolutions: Vec<(u16, u16)>,
+    ) -> Self {
         let target_layers = target_layers(&templates);
-        Ok(Self { id_offset, targets, chains, protected_by, target_layers, templates, resolutions })
+        Self { id_offset, targets, chains, protected_by, target_layers, templates, resolutions }
     }
 }
 
 /// The templates' layers, each one, the next temporal or the next spatial layer after the one before.
-fn read_layers(bits: &mut Bits<'_>) -> Result<Vec<Template>, Malformed> {
+fn read_layers(bits: &mut Bits<'_>) -> Result<Vec<FrameTemplate>, Malformed> {
     let mut templates = Vec::new();
     let mut layer = LayerId::default();
     loop {
         if templates.len() == MAX_TEMPLATES {
             return bits.fault(Fault::Length);
         }
-        templates.push(Template {
-            layer,
-            indications: Indications::default(),
-            frame_diffs: FrameDiffs::default(),
-            chain_diffs: ChainDiffs::default(),
-        });
+        templates.push(FrameTemplate { layer, ..FrameTemplate::default() });
         match bits.take(2)? {
             0 => {}
             1 => layer.temporal += 1,
@@ -123,13 +140,13 @@ fn read_layers(bits: &mut Bits<'_>) -> Result<Vec<Template>, Malformed> {
     }
 }
 
-fn read_resolutions(bits: &mut Bits<'_>, templates: &[Template]) -> Result<Vec<(u16, u16)>, Malformed> {
+fn read_resolutions(bits: &mut Bits<'_>, templates: &[FrameTemplate]) -> Result<Vec<(u16, u16)>, Malformed> {
     let layers = templates.last().map_or(0, |template| template.layer.spatial) + 1;
     (0..layers).map(|_| Ok((bits.word()?.saturating_add(1), bits.word()?.saturating_add(1)))).collect()
 }
 
 /// A decode target has the highest layers of the templates that are part of it (A.8.3, decode_target_layers).
-fn target_layers(templates: &[Template]) -> [LayerId; MAX_TARGETS] {
+fn target_layers(templates: &[FrameTemplate]) -> [LayerId; MAX_TARGETS] {
     let mut layers = [LayerId::default(); MAX_TARGETS];
     for (target, highest) in layers.iter_mut().enumerate() {
         for template in templates {

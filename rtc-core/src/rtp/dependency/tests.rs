@@ -78,3 +78,62 @@ fn every_shorter_value_is_malformed() {
         }
     }
 }
+
+/// What browsers sent comes out of what was read of it to the bit, padding apart.
+#[test]
+fn av1_rtp_a_8_what_was_read_is_written_the_same() {
+    for hex in [L3T3, L1T3, L1T1] {
+        let key = first(hex);
+        let mut out = vec![0xee];
+        key.write(None, &mut out).unwrap();
+        assert_eq!(out[0], 0xee, "appends");
+        let sent = bytes(hex);
+        assert!(out.len() <= 1 + sent.len() && sent.starts_with(&out[1..]), "{hex}");
+        assert!(sent[out.len() - 1..].iter().all(|byte| *byte == 0), "{hex}");
+    }
+    let structure = first(L3T3).structure.unwrap();
+    for hex in ["86017340fc", "c30175"] {
+        let later = DependencyDescriptor::parse(&bytes(hex), Some(&structure)).unwrap();
+        let mut out = Vec::new();
+        later.write(Some(&structure), &mut out).unwrap();
+        assert_eq!(out, bytes(hex));
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_refused() {
+    let key = first(L1T3);
+    let mut out = Vec::new();
+    let mut refused = |descriptor: &DependencyDescriptor, structure: Option<&DependencyStructure>| {
+        let error = descriptor.write(structure, &mut out).unwrap_err();
+        assert!(out.is_empty());
+        error.setting()
+    };
+    let later = DependencyDescriptor { structure: None, active_targets: None, ..key.clone() };
+    assert_eq!(refused(&later, None), "structure");
+    let layer = LayerId { spatial: 1, temporal: 0 };
+    assert_eq!(refused(&DependencyDescriptor { layer, ..key.clone() }, None), "layer");
+    assert_eq!(refused(&DependencyDescriptor { active_targets: Some(8), ..key.clone() }, None), "active_targets");
+    let indications = Indications::default();
+    assert_eq!(refused(&DependencyDescriptor { indications, ..key }, None), "indications");
+}
+
+#[test]
+fn impossible_structures_are_refused() {
+    let base =
+        FrameTemplate { indications: Indications::new(&[Indication::Switch]).unwrap(), ..FrameTemplate::default() };
+    let setting = |templates: &[FrameTemplate], protected_by: &[u8], resolutions: &[(u16, u16)]| {
+        DependencyStructure::new(0, templates, protected_by, resolutions).map_err(|error| error.setting()).map(|_| ())
+    };
+    assert_eq!(setting(&[base], &[], &[]), Ok(()));
+    assert_eq!(setting(&[], &[], &[]), Err("templates"));
+    assert_eq!(setting(&[FrameTemplate::default()], &[], &[]), Err("templates"), "no decode target");
+    let far = FrameTemplate { layer: LayerId { spatial: 2, temporal: 0 }, ..base };
+    assert_eq!(setting(&[base, far], &[], &[]), Err("templates"), "a layer left out");
+    let long = FrameTemplate { frame_diffs: FrameDiffs::new(&[17]).unwrap(), ..base };
+    assert_eq!(setting(&[long], &[], &[]), Err("templates"), "no room");
+    assert_eq!(setting(&[base], &[0], &[]), Err("protected_by"), "no chain");
+    assert_eq!(setting(&[base], &[], &[(0, 1)]), Err("resolutions"));
+    assert!(FrameDiffs::new(&[0]).is_err() && FrameDiffs::new(&[1; 9]).is_err() && FrameDiffs::new(&[4_097]).is_err());
+    assert!(ChainDiffs::new(&[0; 33]).is_err() && Indications::new(&[Indication::Required; 33]).is_err());
+}

@@ -5,6 +5,9 @@ use crate::{Bitrate, ConfigError, Fault, Malformed};
 use super::conceal::RepeatFade;
 use super::g711;
 
+/// Samples decoded at a time, of all channels.
+const BLOCK: usize = 256;
+
 /// How one sample is written (RFC 3551 §4.2, sample-based encodings: channels interleaved).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Coding {
@@ -40,6 +43,18 @@ impl Coding {
             Self::ALaw => out[0] = g711::encode_a(sample),
             Self::L16 => out.copy_from_slice(&sample.to_be_bytes()),
         }
+    }
+
+    fn take_all(self, codes: &[u8], samples: &mut [i16]) {
+        if self == Self::L16 {
+            // By itself, for the compiler to make vectors of.
+            samples.iter_mut().zip(codes.as_chunks().0).for_each(|(sample, code)| *sample = i16::from_be_bytes(*code));
+            return;
+        }
+        samples
+            .iter_mut()
+            .zip(codes.chunks_exact(self.sample_len()))
+            .for_each(|(sample, code)| *sample = self.take(code));
     }
 
     fn take(self, code: &[u8]) -> i16 {
@@ -125,12 +140,12 @@ impl AudioDecoder for PcmDecoder {
             return Err(fault(Fault::Inconsistent));
         }
         let (channels, len) = (self.format.channels, self.coding.sample_len());
-        for (index, codes) in payload.chunks_exact(channels * len).enumerate() {
-            let mut samples = [0; MAX_CHANNELS];
-            for (sample, code) in samples.iter_mut().zip(codes.chunks_exact(len)) {
-                *sample = self.coding.take(code);
-            }
-            out.slice_mut(index, 1).read_interleaved_i16(&samples[..channels]);
+        let mut block = [0; BLOCK];
+        for (index, codes) in payload.chunks(BLOCK / channels * channels * len).enumerate() {
+            let block = &mut block[..codes.len() / len];
+            self.coding.take_all(codes, block);
+            let at = index * (BLOCK / channels);
+            out.slice_mut(at, block.len() / channels).read_interleaved_i16(block);
         }
         self.concealment.heard(out.as_ref().slice(0, samples));
         Ok(samples)
