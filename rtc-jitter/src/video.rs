@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use rtc_core::codec::EncodedFrame;
 use rtc_core::jitter::{Inserted, JitterBuffer, Playout};
+use rtc_core::svc::LayerId;
 use rtc_core::time::Instant;
 use rtc_core::{ConfigError, Frequency, RtpPacket, Ssrc};
 
@@ -15,18 +16,21 @@ use crate::intake::stream::{Candidate, Stream, is_plausible};
 mod assembly;
 mod config;
 mod depacketize;
+mod freeze;
 mod packet;
 mod queue;
 mod references;
 mod request;
 mod stats;
+mod targets;
 mod timing;
 
 use assembly::{Assembly, Piece, Place};
 pub use config::{VideoCodec, VideoConfig};
 use depacketize::Depacketizer;
+use freeze::Freezes;
 use packet::{Reader, Unread};
-use queue::{Decodable, Frame, MAX_LAYERS, Queue};
+use queue::{Decodable, Frame, MAX_LAYERS, Queue, Wanted};
 use references::References;
 use request::KeyRequests;
 pub use stats::VideoStats;
@@ -91,6 +95,7 @@ pub struct VideoJitterBuffer {
     references: References,
     timing: Timing,
     requests: KeyRequests,
+    freezes: Freezes,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
     ssrc: Ssrc,
@@ -105,6 +110,7 @@ pub struct VideoJitterBuffer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Next {
     frames: Range<usize>,
+    wanted: Wanted,
     media: Nanos,
     /// Not before this moment, as more of it may come.
     gathered: Instant,
@@ -125,6 +131,7 @@ impl VideoJitterBuffer {
             references: References::default(),
             timing: Timing::new(&config)?,
             requests: KeyRequests::new(config.round_trip, config.key_frame_interval),
+            freezes: Freezes::default(),
             stream: None,
             candidate: None,
             ssrc: Ssrc(0),
@@ -160,6 +167,22 @@ impl VideoJitterBuffer {
     /// Changes [`VideoConfig::round_trip`].
     pub fn set_round_trip(&mut self, round_trip: Duration) {
         self.requests.set_round_trip(round_trip);
+    }
+
+    /// Follows no decode target of the dependency descriptor with higher layers than these, each by itself; what is above is not handed
+    /// out. `None`, as at first, for the highest there is. Another target is switched to where the descriptors allow it: at once
+    /// downwards, upwards at the next switch point, for which a key frame may have to be asked.
+    pub fn set_max_layer(&mut self, layer: Option<LayerId>) {
+        self.references.targets.set_limit(layer);
+    }
+
+    /// The decode target that is followed, and its highest layers: the highest that is sent, within
+    /// [`set_max_layer`](Self::set_max_layer), and of which nothing needed is missing. `None` without dependency descriptor, or while
+    /// there is none.
+    #[must_use]
+    pub fn decode_target(&self) -> Option<(usize, LayerId)> {
+        let target = self.references.targets.followed()?;
+        Some((target, self.references.targets.layer(target)))
     }
 
     /// The stream to ask a key frame of, if nothing that is here or may still come can be decoded without one. Whoever calls this
@@ -308,8 +331,7 @@ impl VideoJitterBuffer {
             self.stats.frames_overflowed += 1;
             self.drop_front();
         }
-        let next = self.queue.next_picture(&self.references, self.assembly.whole_to());
-        let stale = next.map_or(self.queue.len(), |next| next.start);
+        let stale = self.next_picture().map_or(self.queue.len(), |(next, _)| next.start);
         for _ in 0..stale {
             if self.queue.front().is_none_or(|frame| now - frame.arrival <= self.config.max_wait) {
                 break;
@@ -332,15 +354,21 @@ impl VideoJitterBuffer {
         self.stats.packets_abandoned += self.assembly.pass(frame.last);
     }
 
+    /// The first picture that can be decoded: of the decode target followed, or else whatever there is.
+    fn next_picture(&self) -> Option<(Range<usize>, Wanted)> {
+        let whole_to = self.assembly.whole_to();
+        let of = |wanted| Some((self.queue.next_picture(&self.references, whole_to, wanted)?, wanted));
+        of(Wanted::Followed).or_else(|| of(Wanted::All))
+    }
+
     /// Looks for the picture to be released next.
     fn look(&mut self, now: Instant) {
-        let frames = self.queue.next_picture(&self.references, self.assembly.whole_to());
-        self.next = frames.and_then(|frames| {
+        self.next = self.next_picture().and_then(|(frames, wanted)| {
             let last = self.queue.get(frames.end - 1)?;
             let is_ended =
                 last.ends_picture || self.assembly.next_ticks(last.last).is_some_and(|ticks| ticks != last.ticks);
             let gathered = if is_ended { Instant::ZERO } else { last.arrival + GATHER };
-            Some(Next { frames, media: last.media, gathered })
+            Some(Next { frames, wanted, media: last.media, gathered })
         });
         // What is missing may be on its way, and so may templates.
         let is_open = self.assembly.has_holes() || self.reader.lacks_templates();
@@ -348,7 +376,7 @@ impl VideoJitterBuffer {
         let is_broken = waiting.any(|frame| self.references.is_broken_at(&frame.about));
         let is_unfinished = self.assembly.held() > 0 && is_open;
         let waits = is_broken || is_unfinished;
-        let is_stuck = (waits && self.next.is_none()) || self.references.all_chains_are_broken();
+        let is_stuck = (waits && self.next.is_none()) || self.references.targets.are_all_broken();
         self.requests.update(now, is_stuck, is_open);
     }
 
@@ -358,7 +386,8 @@ impl VideoJitterBuffer {
         let is_known = self.queue.get(start).is_some_and(|first| {
             whole_to.is_some_and(|end| first.first <= end) || self.references.is_followed_by(&first.about)
         });
-        let mut decodable = Decodable::new(&self.references, whole_to, self.queue.skipped_before(start));
+        let skipped = self.queue.skipped_before(start);
+        let mut decodable = Decodable::new(&self.references, whole_to, skipped, next.wanted);
         let mut released = [false; MAX_LAYERS];
         for (frame, released) in self.queue.range(start..end).zip(&mut released) {
             *released = decodable.admits(frame);
@@ -375,6 +404,10 @@ impl VideoJitterBuffer {
         let arrived = layers.map(|(_, frame)| frame.first_arrival).min().unwrap_or(now);
         self.count(now, next.media, arrived, key);
         let render_at = self.timing.release(now, next.media);
+        if let Some(frozen) = self.freezes.show(render_at) {
+            self.stats.freeze_count += 1;
+            self.stats.total_freezes_duration += frozen;
+        }
         if !is_known {
             self.references.leave_gap();
         }
@@ -432,7 +465,8 @@ impl VideoJitterBuffer {
         self.stats.frames_flushed += self.queue.len() as u64;
         while self.queue.pop().is_some() {}
         self.reader = Reader::new(self.config.codec, self.config.dependency_descriptor);
-        self.references = References::default();
+        self.references.restart();
+        self.freezes.restart();
         self.timing.restart();
         self.next = None;
         self.ssrc = packet.ssrc();

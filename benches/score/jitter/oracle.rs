@@ -149,7 +149,8 @@ mod tests {
         delays.iter_mut().step_by(10).for_each(|delay| *delay = None);
         let oracle = Curve::oracle(&delays);
         assert_eq!(oracle.delay_for(0.1), 0.0);
-        assert!(oracle.delay_for(0.09).is_nan() && fixed_delay_for(&delays, 0.09).is_nan());
+        assert!(oracle.delay_for(0.09).is_nan());
+        assert_eq!((oracle.nearest_for(0.09), fixed_delay_for(&delays, 0.09)), (0.0, 0.0), "as if nothing was hidden");
     }
 
     #[test]

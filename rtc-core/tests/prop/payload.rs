@@ -73,7 +73,7 @@ fn any_descriptor() -> impl Strategy<Value = (DependencyStructure, DependencyDes
         let flags = (any::<[bool; 3]>(), any::<u16>(), proptest::option::of(any::<u32>()));
         (Just(structure), template, own, flags).prop_map(move |(structure, template, own, flags)| {
             let ([start_of_frame, end_of_frame, brings], frame_number, active) = flags;
-            let active = active.map(|active| active & all).or(brings.then_some(all));
+            let active = active.map(|active| active & all).or_else(|| brings.then_some(all));
             let descriptor = DependencyDescriptor {
                 start_of_frame,
                 end_of_frame,

@@ -1,11 +1,12 @@
 //! What one packet tells about its frame.
 
-use rtc_core::rtp::dependency::{ChainDiffs, DependencyDescriptor, DependencyStructure, FrameDiffs};
+use rtc_core::rtp::dependency::{DependencyDescriptor, DependencyStructure, FrameDiffs};
 use rtc_core::rtp::payload::{PictureId, av1, h264, vp8, vp9};
 use rtc_core::svc::LayerId;
 use rtc_core::{Fault, Malformed, RtpPacket, SeqNum, SeqUnwrapper};
 
 use super::VideoCodec;
+use super::targets::OfTargets;
 
 /// Spatial layers VP9 has numbers for: picture number times this, plus layer, tells its layer frames apart.
 const LAYERS: u64 = 8;
@@ -47,7 +48,8 @@ pub(super) struct About {
     pub(super) is_fresh: bool,
     pub(super) rule: Rule,
     pub(super) refs: Refs,
-    pub(super) chains: Option<ChainDiffs>,
+    /// What it is to the decode targets, if there are any.
+    pub(super) targets: Option<OfTargets>,
 }
 
 /// What a frame needs beside the frames it names.
@@ -94,7 +96,7 @@ impl About {
             is_fresh: key,
             rule,
             refs,
-            chains: None,
+            targets: None,
         }
     }
 }
@@ -171,7 +173,9 @@ impl Reader {
             self.is_referred_to = true;
             return Err(Unread::Unknown);
         }
-        let descriptor = DependencyDescriptor::parse(value, valid.map(|(_, structure)| structure))?;
+        let structure = valid.map(|(_, structure)| structure);
+        let descriptor = DependencyDescriptor::parse(value, structure)?;
+        let targets = descriptor.structure.as_ref().or(structure).map(|known| OfTargets::new(&descriptor, known));
         if let Some(structure) = descriptor.structure.clone() {
             self.keep(seq, structure);
         }
@@ -179,13 +183,7 @@ impl Reader {
         let refs = numbered(id, &descriptor.frame_diffs);
         let key = refs.len == 0 && descriptor.layer.spatial == 0;
         let edge = |here| if here { Edge::Here } else { Edge::Elsewhere };
-        let about = About {
-            layer: descriptor.layer,
-            id: Some(id),
-            refs,
-            chains: Some(descriptor.chain_diffs),
-            ..About::new(key, Rule::Named)
-        };
+        let about = About { layer: descriptor.layer, id: Some(id), refs, targets, ..About::new(key, Rule::Named) };
         Ok(Told { start: edge(descriptor.start_of_frame), end: edge(descriptor.end_of_frame), about })
     }
 

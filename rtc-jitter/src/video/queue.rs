@@ -8,6 +8,7 @@ use rtc_core::time::Instant;
 
 use super::packet::About;
 use super::references::{Between, References};
+use super::targets::Targets;
 use crate::arrival::Nanos;
 
 /// Most layers of a picture that are released.
@@ -81,14 +82,19 @@ impl Queue {
         self.frames.range(range)
     }
 
-    /// The first picture of which something can be decoded. Before `whole_to` nothing is missing or unfinished.
-    pub(super) fn next_picture(&self, references: &References, whole_to: Option<u64>) -> Option<Range<usize>> {
+    /// The first picture of which something can be decoded that is `wanted`. Before `whole_to` nothing is missing or unfinished.
+    pub(super) fn next_picture(
+        &self,
+        references: &References,
+        whole_to: Option<u64>,
+        wanted: Wanted,
+    ) -> Option<Range<usize>> {
         let (mut from, mut skipped) = (0, Skipped::default());
         while let Some(first) = self.frames.get(from) {
             let ticks = first.ticks;
             let layers = self.frames.range(from..).take_while(|frame| frame.ticks == ticks).count();
             let picture = from..from + layers;
-            let mut decodable = Decodable::new(references, whole_to, skipped);
+            let mut decodable = Decodable::new(references, whole_to, skipped, wanted);
             if self.frames.range(picture.clone()).take(MAX_LAYERS).any(|frame| decodable.admits(frame)) {
                 return Some(picture);
             }
@@ -104,6 +110,15 @@ impl Queue {
         self.frames.range(..index).for_each(|frame| skipped.add(&frame.about));
         skipped
     }
+}
+
+/// Which frames may be released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Those of the decode target that is followed, or of a higher one from where a decoder can switch to it.
+    Followed,
+    /// All that can be decoded.
+    All,
 }
 
 /// Frames left out: the lowest temporal layer of each spatial layer.
@@ -130,14 +145,18 @@ pub(super) struct Decodable<'a> {
     references: &'a References,
     whole_to: Option<u64>,
     skipped: Skipped,
+    wanted: Wanted,
+    /// The decode targets as they are after the layers before.
+    targets: Targets,
     /// Numbers of the layers before.
     with: [u64; MAX_LAYERS],
     count: usize,
 }
 
 impl<'a> Decodable<'a> {
-    pub(super) fn new(references: &'a References, whole_to: Option<u64>, skipped: Skipped) -> Self {
-        Self { references, whole_to, skipped, with: [0; MAX_LAYERS], count: 0 }
+    pub(super) fn new(references: &'a References, whole_to: Option<u64>, skipped: Skipped, wanted: Wanted) -> Self {
+        let targets = references.targets;
+        Self { references, whole_to, skipped, wanted, targets, with: [0; MAX_LAYERS], count: 0 }
     }
 
     /// Whether the frame can be decoded after those admitted before.
@@ -148,13 +167,21 @@ impl<'a> Decodable<'a> {
             lowest: self.skipped.lowest[usize::from(about.layer.spatial) % MAX_LAYERS],
             is_needed: self.skipped.is_needed,
         };
-        let admitted = frame.payload.is_some() && self.references.suffice(about, between, &self.with[..self.count]);
+        let is_wanted = self.wanted == Wanted::All || about.targets.as_ref().is_none_or(|of| self.targets.wants(of));
+        let admitted =
+            frame.payload.is_some() && is_wanted && self.references.suffice(about, between, &self.with[..self.count]);
         if !admitted {
             self.skipped.add(about);
-        } else if let (Some(id), Some(slot)) = (about.id, self.with.get_mut(self.count)) {
+            return false;
+        }
+        let with = &self.with[..self.count];
+        if let (Some(id), Some(of)) = (about.id, &about.targets) {
+            self.targets.release(id, of, |id| with.contains(&id) || self.references.has(id));
+        }
+        if let (Some(id), Some(slot)) = (about.id, self.with.get_mut(self.count)) {
             *slot = id;
             self.count += 1;
         }
-        admitted
+        true
     }
 }

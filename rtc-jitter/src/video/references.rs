@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 
-use rtc_core::rtp::dependency::ChainDiffs;
 use rtc_core::rtp::payload::PictureId;
 
 use super::packet::{About, Rule};
+use super::targets::Targets;
 
 /// Frames remembered: as far back as a reference can reach (12 bits, AV1 RTP payload specification A.8.3).
 const HISTORY: usize = 4_096;
@@ -23,7 +23,7 @@ pub(super) struct References {
     is_unbroken: bool,
     layers: [Layer; SPATIAL],
     last_picture: Option<PictureId>,
-    chains: Chains,
+    pub(super) targets: Targets,
 }
 
 /// Temporal layers of one spatial layer.
@@ -33,14 +33,6 @@ struct Layer {
     base: Option<u8>,
     /// A bit for each temporal layer of which nothing that was sent is missing.
     whole: u8,
-}
-
-/// Chains of frames that protect decode targets.
-#[derive(Debug, Clone, Copy, Default)]
-struct Chains {
-    /// A bit for each chain of which all frames were released.
-    intact: u32,
-    known: u32,
 }
 
 /// What lies between the frame released last and another.
@@ -61,7 +53,7 @@ impl Default for References {
             is_unbroken: false,
             layers: [Layer::default(); SPATIAL],
             last_picture: None,
-            chains: Chains::default(),
+            targets: Targets::default(),
         }
     }
 }
@@ -98,16 +90,11 @@ impl References {
     pub(super) fn is_broken_at(&self, about: &About) -> bool {
         let layer = &self.layers[usize::from(about.layer.spatial) % SPATIAL];
         let is_base = about.layer.temporal == 0 && about.layer.spatial == 0;
-        match (about.rule, &about.chains) {
+        match (about.rule, &about.targets) {
             (Rule::Previous, _) => true,
             _ if is_base => true,
             (Rule::Layered { base, .. }, _) => layer.base != Some(base),
-            (Rule::Named, Some(chains)) => {
-                let id = about.id.unwrap_or(0);
-                let mut before = chains.as_slice().iter().map(|diff| id.saturating_sub(u64::from(*diff)));
-                // A chain in which nothing is before the frame begins with it.
-                !chains.as_slice().is_empty() && before.all(|before| before != id && !self.has(before))
-            }
+            (Rule::Named, Some(of)) => self.targets.are_all_broken_at(about.id.unwrap_or(0), of, |id| self.has(id)),
             (Rule::Named, None) => false,
         }
     }
@@ -121,8 +108,10 @@ impl References {
 
     /// Takes note that a frame is released.
     pub(super) fn release(&mut self, about: &About) {
-        if let Some(chains) = &about.chains {
-            self.follow_chains(about.id.unwrap_or(0), chains);
+        if let Some(of) = &about.targets {
+            let mut targets = self.targets;
+            targets.release(about.id.unwrap_or(0), of, |id| self.has(id));
+            self.targets = targets;
         }
         let layer = &mut self.layers[usize::from(about.layer.spatial) % SPATIAL];
         self.is_unbroken |= about.key;
@@ -143,6 +132,9 @@ impl References {
 
     /// Takes note that a frame was left out.
     pub(super) fn leave_out(&mut self, about: &About) {
+        if let Some(of) = &about.targets {
+            self.targets.leave_out(of);
+        }
         if about.is_discardable {
             return;
         }
@@ -158,23 +150,15 @@ impl References {
         self.layers.iter_mut().for_each(|layer| layer.whole &= 1);
     }
 
-    /// Whether each chain has lost a frame: no decode target is whole. False without chains.
-    pub(super) fn all_chains_are_broken(&self) -> bool {
-        self.chains.known != 0 && self.chains.intact & self.chains.known == 0
+    /// Begins anew with another stream; what the user wants of it stays.
+    pub(super) fn restart(&mut self) {
+        let mut targets = self.targets;
+        targets.restart();
+        *self = Self { targets, ..Self::default() };
     }
 
-    fn follow_chains(&mut self, id: u64, chains: &ChainDiffs) {
-        let mut intact = 0;
-        for (chain, diff) in chains.as_slice().iter().enumerate() {
-            let was_intact = self.chains.intact >> chain & 1 == 1;
-            let goes_on = was_intact && self.has(id.saturating_sub(u64::from(*diff)));
-            intact |= u32::from(*diff == 0 || goes_on) << chain;
-        }
-        let known = u32::try_from((1_u64 << chains.as_slice().len()) - 1).unwrap_or(u32::MAX);
-        self.chains = Chains { intact, known };
-    }
-
-    fn has(&self, id: u64) -> bool {
+    /// Whether a frame was released.
+    pub(super) fn has(&self, id: u64) -> bool {
         id != 0 && self.released[slot(id)] == id
     }
 }
@@ -190,6 +174,7 @@ mod tests {
     use rtc_core::svc::LayerId;
 
     use super::super::packet::Refs;
+    use super::super::targets::OfTargets;
     use super::*;
 
     /// Captured from a browser: three spatial layers with three temporal layers each, and three chains.
@@ -215,24 +200,24 @@ mod tests {
             is_fresh: key,
             rule: Rule::Named,
             refs: Refs::default(),
-            chains: Some(if key { first.chain_diffs } else { later.chain_diffs }),
+            targets: Some(OfTargets::new(if key { &first } else { &later }, first.structure.as_ref().unwrap())),
         }
     }
 
     #[test]
     fn a_chain_is_broken_from_the_first_of_its_frames_that_was_not_released_to_the_next_key_frame() {
         let mut references = References::default();
-        assert!(!references.all_chains_are_broken(), "there is none yet");
+        assert!(!references.targets.are_all_broken(), "there is none yet");
         references.release(&frame(1_370, true));
         // Of the frames it follows, the one three before was released.
         references.release(&frame(1_373, false));
-        assert!(!references.all_chains_are_broken());
+        assert!(!references.targets.are_all_broken());
         references.release(&frame(1_380, false));
-        assert!(references.all_chains_are_broken());
+        assert!(references.targets.are_all_broken());
         references.release(&frame(1_383, false));
-        assert!(references.all_chains_are_broken(), "what follows does not mend it");
+        assert!(references.targets.are_all_broken(), "what follows does not mend it");
         references.release(&frame(1_390, true));
-        assert!(!references.all_chains_are_broken());
+        assert!(!references.targets.are_all_broken());
     }
 
     #[test]

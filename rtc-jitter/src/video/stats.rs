@@ -38,7 +38,8 @@ pub struct VideoStats {
     pub frames_released: u64,
     /// Frames waiting for their time, or for frames they need.
     pub frames_buffered: u64,
-    /// `framesDropped`: frames passed over, because what they need never came or their packets contradict each other.
+    /// `framesDropped`: frames passed over, because what they need never came, their packets contradict each other, or they are of no
+    /// decode target that is followed.
     pub frames_dropped: u64,
     /// Frames dropped because the buffer was full.
     pub frames_overflowed: u64,
@@ -50,6 +51,11 @@ pub struct VideoStats {
     pub key_pictures_released: u64,
     /// Pictures handed out after their time.
     pub pictures_late: u64,
+    /// `freezeCount`: times a picture is shown three times as long after the one before as the last 30 were on average, and 150 ms more
+    /// than that.
+    pub freeze_count: u64,
+    /// `totalFreezesDuration`: how long these took, from picture to picture.
+    pub total_freezes_duration: Duration,
     /// Times another stream (SSRC, or jump of its numbers) replaced the one being played.
     pub restarts: u64,
     /// Key frames asked for.

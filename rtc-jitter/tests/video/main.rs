@@ -12,3 +12,4 @@ mod rfc7741;
 mod rfc9628;
 mod scenes;
 mod streams;
+mod targets;
