@@ -11,6 +11,7 @@ use crate::subject::{MakePacketCode, PacketCode, Subject};
 use crate::{Options, cost, peers};
 
 mod feedback;
+mod timing;
 
 /// Packets handled between two readings of the clock.
 const BATCH: u16 = 20_000;
@@ -69,6 +70,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         }
     }
     feedback::run(options, &mut report);
+    timing::run(options, &mut report);
     report
 }
 

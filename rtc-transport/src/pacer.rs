@@ -8,10 +8,17 @@ use rtc_core::time::Instant;
 use rtc_core::{Bitrate, ConfigError, DataSize};
 
 mod bucket;
+mod probe;
+mod release;
 #[cfg(test)]
 mod tests;
 
 use bucket::Bucket;
+use probe::Probes;
+pub use release::{MAX_BATCH, Release};
+
+/// How far media above the padding rate counts against padding later.
+const PADDING_WINDOW: Duration = Duration::from_millis(500);
 
 /// Settings of a [`LeakyBucketPacer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +39,10 @@ pub struct PacerConfig {
     pub max_queue: DataSize,
     /// The most packets that may wait; more are refused. Default 8192, which bounds memory when packets are tiny.
     pub max_packets: usize,
+    /// The size of padding packets, on the wire, that the caller makes when
+    /// [`poll_release`](LeakyBucketPacer::poll_release) asks for them. Default `None`: no padding, neither for probes nor to
+    /// keep a rate up.
+    pub padding_size: Option<DataSize>,
 }
 
 impl Default for PacerConfig {
@@ -43,6 +54,7 @@ impl Default for PacerConfig {
             max_queue_time: Duration::from_millis(500),
             max_queue: DataSize::from_bytes(4_000_000),
             max_packets: 8_192,
+            padding_size: None,
         }
     }
 }
@@ -58,6 +70,14 @@ pub struct PacerStats {
     pub overflowed: u64,
     /// The time released packets had waited, all added up (`totalPacketSendDelay` of webrtc-stats).
     pub waited: Duration,
+    /// Padding packets asked for.
+    pub padding: u64,
+    /// Of these, those that nobody made, as [`Pacer::poll`] was called, which cannot ask for any.
+    pub padding_unsent: u64,
+    /// Probes that were sent whole.
+    pub probes: u64,
+    /// Probes given up because they took longer than a second.
+    pub probes_abandoned: u64,
 }
 
 /// Releases packets at a rate, the most urgent first, in order within a priority.
@@ -68,6 +88,9 @@ pub struct PacerStats {
 /// else wait longer than [`max_queue_time`](PacerConfig::max_queue_time), counted from the end of a pause if there was one.
 ///
 /// At rate zero nothing leaves, and packets are refused once one has waited for `max_queue_time`.
+///
+/// A [probe](Self::probe) sets the pace while it runs, above the rate or not. A full [window](Self::set_window) holds back what
+/// is not audio, for `max_queue_time` at most.
 #[derive(Debug)]
 pub struct LeakyBucketPacer<P> {
     config: PacerConfig,
@@ -80,6 +103,12 @@ pub struct LeakyBucketPacer<P> {
     bucket: Bucket,
     /// When the rate was last raised from zero.
     resumed: Instant,
+    probes: Probes,
+    padding_rate: Bitrate,
+    /// What left, leaking at the padding rate: padding may leave once it is empty.
+    padding_bucket: Bucket,
+    window: Option<DataSize>,
+    in_flight: DataSize,
     stats: PacerStats,
 }
 
@@ -95,7 +124,7 @@ impl<P> LeakyBucketPacer<P> {
     ///
     /// # Errors
     /// [`ConfigError`] if [`max_queue_time`](PacerConfig::max_queue_time) is zero or over an hour, if
-    /// [`burst`](PacerConfig::burst) is longer than it, or if the queue has no room at all.
+    /// [`burst`](PacerConfig::burst) is longer than it, if the queue has no room at all, or if padding has no size.
     pub fn new(config: PacerConfig) -> Result<Self, ConfigError> {
         if config.max_queue_time.is_zero() || config.max_queue_time > Duration::from_secs(3_600) {
             return Err(ConfigError::new("max_queue_time", "must be above zero and an hour at most"));
@@ -106,6 +135,9 @@ impl<P> LeakyBucketPacer<P> {
         if config.max_queue == DataSize::ZERO || config.max_packets == 0 {
             return Err(ConfigError::new("max_queue", "and max_packets must leave room for a packet"));
         }
+        if config.padding_size == Some(DataSize::ZERO) {
+            return Err(ConfigError::new("padding_size", "must not be zero"));
+        }
         Ok(Self {
             queues: core::array::from_fn(|_| VecDeque::new()),
             queued: DataSize::ZERO,
@@ -113,6 +145,11 @@ impl<P> LeakyBucketPacer<P> {
             release_rate: config.rate,
             bucket: Bucket::default(),
             resumed: Instant::ZERO,
+            probes: Probes::default(),
+            padding_rate: Bitrate::ZERO,
+            padding_bucket: Bucket::default(),
+            window: None,
+            in_flight: DataSize::ZERO,
             stats: PacerStats::default(),
             config,
         })
@@ -166,19 +203,6 @@ impl<P> LeakyBucketPacer<P> {
         let left = self.config.max_queue_time.saturating_sub(waited);
         self.release_rate = self.rate.max(self.bucket.rate_to_empty(self.queued, left));
     }
-
-    /// When the first packet in the order of urgency may leave.
-    fn next_release(&self) -> Option<(usize, Instant)> {
-        if self.rate == Bitrate::ZERO {
-            return None;
-        }
-        let class = self.queues.iter().position(|queue| !queue.is_empty())?;
-        let paced = self.bucket.below(self.config.burst, self.release_rate);
-        let first = self.queues[class].front()?;
-        let is_audio = Priority::ALL[class] == Priority::Audio;
-        let at = if is_audio { paced.min(first.since + self.config.audio_delay) } else { paced };
-        Some((class, at))
-    }
 }
 
 impl<P: Send> Pacer<P> for LeakyBucketPacer<P> {
@@ -197,15 +221,12 @@ impl<P: Send> Pacer<P> for LeakyBucketPacer<P> {
     }
 
     fn poll(&mut self, now: Instant) -> Option<P> {
-        let (class, _) = self.next_release().filter(|(_, at)| *at <= now)?;
-        let Waiting { packet, size, since } = self.queues[class].pop_front()?;
-        self.bucket.leak(now, self.release_rate);
-        self.bucket.add(size);
-        self.queued = self.queued - size;
-        self.stats.released += 1;
-        self.stats.waited += now - since;
-        self.choose_rate(now);
-        Some(packet)
+        loop {
+            match self.poll_release(now)? {
+                Release::Packet { packet, .. } => return Some(packet),
+                Release::Padding { .. } => self.stats.padding_unsent += 1,
+            }
+        }
     }
 
     fn set_rate(&mut self, now: Instant, rate: Bitrate) {

@@ -105,6 +105,8 @@ pub struct RtcpScheduler {
     leaving: bool,
     /// While waiting to say goodbye: members that did so too, oneself included (RFC 3550 §6.3.7).
     leavers: Option<u32>,
+    /// While waiting to say goodbye: members as last told.
+    members_left: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,7 @@ impl RtcpScheduler {
             granted: None,
             leaving: false,
             leavers: None,
+            members_left: 0,
             config,
         };
         scheduler.next = now + scheduler.interval(membership);
@@ -227,7 +230,8 @@ impl RtcpScheduler {
     /// Takes note that members left: the time of the next report comes nearer (RFC 3550 §6.3.4).
     pub fn on_departure(&mut self, now: Instant, members: u32) {
         if let Some(leavers) = &mut self.leavers {
-            *leavers += self.members_then.saturating_sub(members).max(1);
+            *leavers = leavers.saturating_add(self.members_left.saturating_sub(members).max(1));
+            self.members_left = members;
             return;
         }
         if members >= self.members_then {
@@ -257,6 +261,7 @@ impl RtcpScheduler {
         self.initial = true;
         self.average_size = size.as_bytes() as f64;
         self.leavers = Some(1);
+        self.members_left = members;
         self.next = now + self.interval(LEAVING_ALONE);
     }
 
@@ -344,8 +349,11 @@ impl RtcpScheduler {
         let minimum = match self.config.profile {
             Profile::Avp { minimum_interval } if self.initial => minimum_interval / 2,
             Profile::Avp { minimum_interval } => minimum_interval,
-            // RFC 4585 §3.5.1: one second before the first report if there may be many.
-            Profile::Avpf { point_to_point: false, .. } if self.last_report.is_none() => Duration::from_secs(1),
+            // RFC 4585 §3.5.1: one second before the first report if there may be many. A goodbye is timed as a first report is
+            // (RFC 3550 §6.3.7), or all who leave at once would speak before they hear each other.
+            Profile::Avpf { point_to_point: false, .. } if self.last_report.is_none() || self.leavers.is_some() => {
+                Duration::from_secs(1)
+            }
             Profile::Avpf { .. } => Duration::ZERO,
         };
         let mean = self.mean_interval(membership).max(minimum).as_secs_f64();

@@ -18,8 +18,10 @@ use crate::schedule::{Membership, RtcpScheduler};
 use crate::sender::SendStream;
 
 mod budget;
+mod bundle;
 mod collision;
 mod config;
+mod demux;
 mod event;
 mod groups;
 mod incoming;
@@ -30,8 +32,10 @@ mod sources;
 mod stats;
 
 use budget::FeedbackBudget;
+pub use bundle::{Bundle, BundleConfig, BundleStats, MediaSection, Route};
 use collision::Collisions;
 pub use config::SessionConfig;
+pub use demux::Protocol;
 use event::Queued;
 pub use event::{Event, Received};
 use messages::Messages;

@@ -5,10 +5,12 @@
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rtc_core::bwe::{Ecn, SentPacket};
+use rtc_core::bwe::{Ecn, ProbeCluster, ProbeId, SentPacket};
+use rtc_core::pacing::Pacer;
 use rtc_core::time::{Instant, NtpTime};
-use rtc_core::{DataSize, Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{Bitrate, DataSize, Fault, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_transport::feedback::{CongestionRecorder, HistoryConfig, Recorded, RecorderConfig, SendHistory};
+use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig, Release};
 use rtc_transport::rtcp::{ArrivalOffset, Compound, CongestionFeedback, MAX_REPORTS, PacketMetric, RtcpPacket};
 use rtc_transport::session::{Event, Session, SessionConfig};
 
@@ -326,4 +328,47 @@ fn rfc8888_s3_2_feedback_keeps_to_the_share_of_what_arrives() {
     assert!(free > 0.12, "{free}");
     // Reports, each second or so, are not feedback and come on top.
     assert!(limited < 0.10, "{limited}");
+}
+
+/// What a probe is told by: its packets leave at its rate, and feedback gives them back with its name and times.
+#[test]
+fn rfc8888_s5_a_probe_comes_back_tagged_and_timed() {
+    let (mut alice, mut bob) = (session(true), session(true));
+    let mut config = PacerConfig::default();
+    config.padding_size = Some(DataSize::from_bytes(1_200));
+    let mut pacer = LeakyBucketPacer::<RtpPacket>::new(config).unwrap();
+    pacer.set_rate(ms(0), Bitrate::from_kbps(1_000));
+    let cluster = ProbeCluster {
+        id: ProbeId(7),
+        rate: Bitrate::from_kbps(4_000),
+        size: DataSize::from_bytes(12_000),
+        packets: 5,
+    };
+    pacer.probe(ms(0), cluster);
+    let (mut seq, mut told) = (0, Vec::new());
+    for tick in 0..3_000_u64 {
+        let now = Instant::from_micros(100 * tick);
+        while let Some(release) = pacer.poll_release(now) {
+            let Release::Padding { size, probe } = release else { panic!("nothing was queued") };
+            let len = usize::try_from(size.as_bytes()).unwrap() - 12 - 28;
+            let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(0), US_TOO);
+            let outgoing = alice.send_rtp(now, packet.build(&vec![0; len]).unwrap(), probe);
+            assert_eq!(outgoing.sent.map(|sent| (sent.sent, sent.size, sent.probe)), Some((now, size, probe)));
+            bob.receive(now, outgoing.datagram).unwrap();
+            seq += 1;
+        }
+        while let Some(datagram) = bob.poll_rtcp(now) {
+            alice.receive(now, datagram).unwrap();
+        }
+        while let Some(event) = alice.poll_event() {
+            if let Event::PacketResults(results) = event {
+                told.extend_from_slice(results);
+            }
+        }
+    }
+    assert_eq!(told.len(), 10);
+    assert!(told.iter().all(|result| result.packet.probe == Some(ProbeId(7))));
+    // Nine packets of 2.4 ms between the first and the last.
+    let apart = told[9].received.unwrap() - told[0].received.unwrap();
+    assert!(apart.abs_diff(Duration::from_micros(9 * 2_400)) < Duration::from_micros(1_200), "{apart:?}");
 }

@@ -17,6 +17,11 @@ impl Bucket {
         self.level = self.level.saturating_add(scaled(size));
     }
 
+    /// Forgets what is above `size`.
+    pub(super) fn limit(&mut self, size: DataSize) {
+        self.level = self.level.min(scaled(size));
+    }
+
     /// Lets time pass at `rate`. A moment before the last one changes nothing.
     pub(super) fn leak(&mut self, now: Instant, rate: Bitrate) {
         let leaked = (now - self.updated).as_nanos().saturating_mul(u128::from(rate.as_bps()));

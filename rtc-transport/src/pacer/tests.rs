@@ -1,3 +1,5 @@
+use rtc_core::bwe::{Estimate, ProbeCluster, ProbeId};
+
 use super::*;
 
 const PACKET: DataSize = DataSize::from_bytes(1_250);
@@ -139,4 +141,165 @@ fn impossible_settings_are_refused() {
     assert_eq!(refused(|c| c.burst = Duration::from_secs(1)), "burst");
     assert_eq!(refused(|c| c.max_queue = DataSize::ZERO), "max_queue");
     assert_eq!(refused(|c| c.max_packets = 0), "max_queue");
+    assert_eq!(refused(|c| c.padding_size = Some(DataSize::ZERO)), "padding_size");
+}
+
+fn cluster(id: u32, kbps: u64, packets: u32) -> ProbeCluster {
+    let size = DataSize::from_bytes(u64::from(packets) * PACKET.as_bytes());
+    ProbeCluster { id: ProbeId(id), rate: Bitrate::from_kbps(kbps), size, packets }
+}
+
+fn padded(rate_kbps: u64) -> LeakyBucketPacer<u32> {
+    let config = PacerConfig {
+        rate: Bitrate::from_kbps(rate_kbps),
+        padding_size: Some(PACKET),
+        max_queue_time: Duration::from_secs(60),
+        ..PacerConfig::default()
+    };
+    LeakyBucketPacer::new(config).unwrap()
+}
+
+/// What leaves until `end`: when, whether it is padding, and of which probe.
+fn released(pacer: &mut LeakyBucketPacer<u32>, from: Instant, end: Instant) -> Vec<(Instant, bool, Option<u32>)> {
+    let mut out = Vec::new();
+    while let Some(at) = pacer.poll_timeout().map(|at| at.max(from)).filter(|at| *at <= end) {
+        let release = pacer.poll_release(at).expect("the deadline was reached");
+        out.push((at, matches!(release, Release::Padding { .. }), release.probe().map(|id| id.0)));
+    }
+    out
+}
+
+#[test]
+fn a_probe_sets_the_pace_and_tags_its_packets() {
+    let mut pacer = padded(1_000);
+    for name in 0..8 {
+        pacer.enqueue(ms(0), Priority::Video, PACKET, name);
+    }
+    assert!(pacer.probe(ms(0), cluster(7, 4_000, 5)));
+    // 1250 bytes take 2.5 ms at 4 Mb/s.
+    let out = released(&mut pacer, ms(0), ms(1_000));
+    let probe: Vec<_> = out.iter().filter(|(.., id)| *id == Some(7)).map(|(at, ..)| at.as_micros()).collect();
+    assert_eq!(probe, [0, 2_500, 5_000, 7_500, 10_000]);
+    assert_eq!(out.len(), 8, "media was there, so that no padding is needed");
+    // The bucket leaked for 10 ms: 40 ms of data are left, of which 5 ms are the burst.
+    assert_eq!(out[5], (ms(45), false, None), "media paid for what left early");
+    assert_eq!((pacer.stats().probes, pacer.stats().padding), (1, 0));
+}
+
+#[test]
+fn a_probe_is_padded_where_media_lacks_and_media_does_not_pay() {
+    let mut pacer = padded(1_000);
+    pacer.enqueue(ms(0), Priority::Video, PACKET, 0);
+    pacer.probe(ms(0), cluster(1, 4_000, 4));
+    pacer.probe(ms(0), cluster(2, 8_000, 2));
+    let out = released(&mut pacer, ms(0), ms(100));
+    let told: Vec<_> = out.iter().map(|(at, padding, id)| (at.as_micros(), *padding, id.unwrap())).collect();
+    let expected =
+        [(0, false, 1), (2_500, true, 1), (5_000, true, 1), (7_500, true, 1), (7_500, true, 2), (8_750, true, 2)];
+    assert_eq!(told, expected, "one probe after the other");
+    pacer.enqueue(ms(9), Priority::Video, PACKET, 1);
+    assert_eq!(pacer.poll_timeout().map(|at| at.max(ms(9))), Some(ms(9)), "the bucket holds but the first packet");
+}
+
+#[test]
+fn without_padding_a_probe_waits_for_media_for_a_second() {
+    let mut pacer = pacer(1_000);
+    pacer.probe(ms(0), cluster(1, 4_000, 3));
+    assert_eq!((pacer.poll_timeout(), pacer.poll_release(ms(500))), (None, None));
+    for name in 0..3 {
+        pacer.enqueue(ms(900), Priority::Video, PACKET, name);
+    }
+    let out = released(&mut pacer, ms(900), ms(2_000));
+    let expected =
+        [(ms(900), false, Some(1)), (Instant::from_micros(902_500), false, Some(1)), (ms(905), false, Some(1))];
+    assert_eq!(out, expected, "not all at once, though it is late");
+    pacer.probe(ms(3_000), cluster(2, 4_000, 3));
+    pacer.enqueue(ms(4_001), Priority::Video, PACKET, 9);
+    assert_eq!(released(&mut pacer, ms(4_001), ms(5_000)), [(ms(4_001), false, None)], "nobody asks any more");
+    let stats = pacer.stats();
+    assert_eq!((stats.probes, stats.probes_abandoned), (1, 1));
+}
+
+#[test]
+fn probes_that_wait_are_bounded() {
+    let mut pacer = padded(1_000);
+    assert_eq!((0..12).filter(|id| pacer.probe(ms(0), cluster(*id, 1_000, 1))).count(), 9, "one runs, eight wait");
+}
+
+#[test]
+fn padding_fills_pauses_up_to_its_rate() {
+    let mut pacer = padded(2_000);
+    pacer.set_padding(ms(0), Bitrate::from_kbps(1_000));
+    let alone = released(&mut pacer, ms(0), ms(1_000));
+    assert_eq!(alone.len(), 101, "each 10 ms");
+    assert!(alone.iter().all(|(_, padding, _)| *padding));
+    // Media of half the rate: padding is the other half.
+    let (mut media, mut padding) = (0, 0);
+    for tick in 0..100 {
+        let now = ms(2_000 + 20 * tick);
+        pacer.enqueue(now, Priority::Video, PACKET, 0);
+        for (_, is_padding, _) in released(&mut pacer, now, now + Duration::from_millis(19)) {
+            *(if is_padding { &mut padding } else { &mut media }) += 1;
+        }
+    }
+    assert_eq!(media, 100);
+    assert!((98..=102).contains(&padding), "{padding}");
+    pacer.set_padding(ms(5_000), Bitrate::ZERO);
+    assert_eq!(pacer.poll_timeout(), None);
+}
+
+#[test]
+fn a_full_window_holds_all_but_audio_and_the_overdue() {
+    let mut pacer = pacer(10_000);
+    pacer.set_window(Some(DataSize::from_bytes(10_000)));
+    pacer.set_in_flight(DataSize::from_bytes(10_000));
+    pacer.enqueue(ms(0), Priority::Video, PACKET, 0);
+    pacer.enqueue(ms(100), Priority::Retransmission, PACKET, 1);
+    pacer.enqueue(ms(100), Priority::Audio, PACKET, 2);
+    assert_eq!(pacer.poll(ms(100)), Some(2));
+    assert_eq!(pacer.poll(ms(499)), None);
+    pacer.set_in_flight(DataSize::from_bytes(9_999));
+    assert_eq!(pacer.poll(ms(499)), Some(1), "there is room");
+    pacer.set_in_flight(DataSize::from_bytes(12_000));
+    pacer.enqueue(ms(499), Priority::Retransmission, PACKET, 3);
+    assert_eq!(pacer.poll_timeout(), Some(ms(500)), "who waits longest sets the time for those before it as well");
+    assert_eq!((pacer.poll(ms(500)), pacer.poll(ms(500))), (Some(3), Some(0)));
+    pacer.set_window(None);
+    pacer.enqueue(ms(501), Priority::Video, PACKET, 4);
+    assert_eq!(pacer.poll(ms(510)), Some(4));
+}
+
+#[test]
+fn estimates_are_followed() {
+    let mut pacer = padded(100);
+    let estimate = Estimate::new(Bitrate::from_kbps(800))
+        .with_pacing(Bitrate::from_kbps(1_000))
+        .with_padding(Bitrate::from_kbps(500))
+        .with_window(DataSize::from_bytes(5_000));
+    pacer.set_estimate(ms(0), &estimate);
+    assert_eq!(pacer.release_rate(), Bitrate::from_kbps(1_000));
+    assert_eq!(released(&mut pacer, ms(0), ms(100)).len(), 6, "a packet each 20 ms");
+    pacer.set_in_flight(DataSize::from_bytes(5_000));
+    assert_eq!(pacer.poll_timeout(), None, "no padding into a full window");
+}
+
+#[test]
+fn a_batch_is_a_run_of_one_size_and_a_shorter_last() {
+    let config = PacerConfig { burst: Duration::from_millis(50), ..PacerConfig::default() };
+    let mut pacer = LeakyBucketPacer::new(config).unwrap();
+    pacer.set_rate(ms(0), Bitrate::from_kbps(10_000));
+    let sizes = [1_250, 1_250, 1_250, 700, 1_250, 1_250, 1_300, 1_300];
+    for (name, size) in sizes.into_iter().enumerate() {
+        pacer.enqueue(ms(0), Priority::Video, DataSize::from_bytes(size), name);
+    }
+    let mut batch = Vec::new();
+    let mut told = Vec::new();
+    while let Some(segment) = pacer.poll_batch(ms(0), 64, &mut batch) {
+        told.push((segment.as_bytes(), batch.len()));
+    }
+    assert_eq!(told, [(1_250, 4), (1_250, 2), (1_300, 2)]);
+    pacer.enqueue(ms(1), Priority::Video, PACKET, 0);
+    pacer.enqueue(ms(1), Priority::Video, PACKET, 1);
+    assert_eq!(pacer.poll_batch(ms(1), 1, &mut batch), Some(PACKET));
+    assert_eq!(batch.len(), 1);
 }

@@ -4,10 +4,11 @@ use core::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rtc_core::bwe::{ProbeCluster, ProbeId};
 use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, DataSize};
-use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
+use rtc_transport::pacer::{self, LeakyBucketPacer, MAX_BATCH, PacerConfig};
 
 #[derive(Debug, Clone, Copy)]
 enum Op {
@@ -200,5 +201,134 @@ proptest! {
             polled.step(op, name);
         }
         prop_assert_eq!(plain.released, polled.released);
+    }
+}
+
+/// What is done to a pacer with probes, padding and a window.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Do(Op),
+    Probe(u64, u64, u32),
+    Padding(u64),
+    Window(Option<u64>, u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => op(true).prop_map(Act::Do),
+        1 => (0..20_000_000_u64, 0..20_000_u64, 0..20_u32).prop_map(|(rate, size, packets)| Act::Probe(rate, size, packets)),
+        1 => prop_oneof![Just(0), 1..2_000_000_u64].prop_map(Act::Padding),
+        1 => (prop::option::of(0..20_000_u64), 0..20_000_u64).prop_map(|(window, flight)| Act::Window(window, flight)),
+    ]
+}
+
+/// A pacer that does what all acts of `acts` say, of which `release` takes out what is due.
+fn perform(acts: &[Act], mut release: impl FnMut(&mut LeakyBucketPacer<u32>, Instant)) -> LeakyBucketPacer<u32> {
+    let mut config = PacerConfig::default();
+    config.padding_size = Some(DataSize::from_bytes(500));
+    let mut pacer = LeakyBucketPacer::new(config).unwrap();
+    let mut now = Instant::from_millis(1);
+    for (name, act) in (0..).zip(acts) {
+        match *act {
+            Act::Do(Op::Enqueue(priority, size)) => {
+                pacer.enqueue(now, priority, DataSize::from_bytes(size), name);
+            }
+            Act::Do(Op::SetRate(rate)) => pacer.set_rate(now, Bitrate::from_bps(rate)),
+            Act::Do(Op::Wait(nanos)) => now += Duration::from_nanos(nanos),
+            Act::Do(Op::Poll) => release(&mut pacer, now),
+            Act::Do(Op::Deadline) => {
+                now = pacer.poll_timeout().map_or(now, |at| at.max(now));
+                release(&mut pacer, now);
+            }
+            Act::Probe(rate, size, packets) => {
+                let (rate, size) = (Bitrate::from_bps(rate), DataSize::from_bytes(size));
+                pacer.probe(now, ProbeCluster { id: ProbeId(name), rate, size, packets });
+            }
+            Act::Padding(rate) => pacer.set_padding(now, Bitrate::from_bps(rate)),
+            Act::Window(window, in_flight) => {
+                pacer.set_window(window.map(DataSize::from_bytes));
+                pacer.set_in_flight(DataSize::from_bytes(in_flight));
+            }
+        }
+        let stats = pacer.stats();
+        assert_eq!(stats.accepted, stats.released + pacer.len() as u64);
+    }
+    pacer
+}
+
+proptest! {
+    /// Whatever is asked for, packets are conserved and a deadline brings something, unless it was the end of a probe.
+    #[test]
+    fn probes_padding_and_windows_keep_the_books(acts in vec(act(), 1..200)) {
+        let mut padding = 0;
+        let pacer = perform(&acts, |pacer, now| {
+            let due = pacer.poll_timeout().is_some_and(|at| at <= now);
+            let abandoned = pacer.stats().probes_abandoned;
+            let mut left = 0;
+            while let Some(release) = pacer.poll_release(now) {
+                padding += u64::from(matches!(release, pacer::Release::Padding { .. }));
+                left += 1;
+                assert!(left < 20_000, "it ends");
+            }
+            assert!(!due || left > 0 || pacer.stats().probes_abandoned > abandoned, "nothing at the deadline");
+            assert!(pacer.poll_timeout().is_none_or(|at| at > now), "something is left to do");
+        });
+        prop_assert_eq!(pacer.stats().padding, padding);
+        prop_assert_eq!(pacer.stats().padding_unsent, 0);
+    }
+
+    /// Batches are what comes out one by one, in runs that one system call can send.
+    #[test]
+    fn batches_are_what_leaves_one_by_one(acts in vec(act(), 1..200), max in 1..70_usize) {
+        let (mut single, mut batched) = (Vec::new(), Vec::new());
+        let one = perform(&acts, |pacer, now| {
+            while let Some(release) = pacer.poll_release(now) {
+                single.push((now, release));
+            }
+        });
+        let many = perform(&acts, |pacer, now| {
+            let mut batch = Vec::new();
+            while let Some(segment) = pacer.poll_batch(now, max, &mut batch) {
+                let (last, run) = batch.split_last().unwrap();
+                assert!(batch.len() <= max.min(MAX_BATCH));
+                assert!(run.iter().all(|release| release.size() == segment) && last.size() <= segment);
+                assert!(run.len() * usize::try_from(segment.as_bytes()).unwrap() <= 65_000);
+                batched.extend(batch.iter().map(|release| (now, *release)));
+            }
+        });
+        prop_assert_eq!(single, batched);
+        prop_assert_eq!(one.stats(), many.stats());
+    }
+
+    /// Packets of a probe leave no faster than it asks for, and all of it leaves if there is padding and a rate.
+    #[test]
+    fn a_probe_leaves_whole_and_at_its_rate(
+        rate in 200_000..20_000_000_u64, packets in 1..20_u32, media in vec(1..1_200_u64, 0..20), pacing in 1_000..1_000_000_u64,
+    ) {
+        let mut config = PacerConfig::default();
+        config.padding_size = Some(DataSize::from_bytes(1_000));
+        config.max_queue_time = Duration::from_secs(3_600);
+        let mut pacer = LeakyBucketPacer::new(config).unwrap();
+        let start = Instant::from_millis(7);
+        pacer.set_rate(start, Bitrate::from_bps(pacing.min(rate)));
+        for size in &media {
+            pacer.enqueue(start, Priority::Video, DataSize::from_bytes(*size), 0_u32);
+        }
+        let bytes = DataSize::from_bytes(1_000 * u64::from(packets));
+        // What takes longer than a second is given up.
+        prop_assume!(Bitrate::from_bps(rate).time_for(bytes) < Duration::from_millis(900));
+        pacer.probe(start, ProbeCluster { id: ProbeId(3), rate: Bitrate::from_bps(rate), size: bytes, packets });
+        let (mut sent, mut count, mut now) = (DataSize::ZERO, 0, start);
+        while pacer.stats().probes == 0 {
+            now = now.max(pacer.poll_timeout().unwrap());
+            let release = pacer.poll_release(now).unwrap();
+            prop_assert_eq!(release.probe(), Some(ProbeId(3)));
+            let due = start + Bitrate::from_bps(rate).time_for(sent);
+            let rounding = Duration::from_micros(1) * (count + 1);
+            prop_assert!(now.nanos_since(due).unsigned_abs() <= u64::try_from(rounding.as_nanos()).unwrap(), "{now} for {due}");
+            sent += release.size();
+            count += 1;
+        }
+        prop_assert!(sent >= bytes && count >= packets);
     }
 }
