@@ -67,6 +67,8 @@ pub struct Scream {
     round: Option<(Instant, bool)>,
     /// In b/s.
     target: f64,
+    /// Bytes in flight given up on as feedback stayed out: they must not keep the window closed for ever.
+    given_up: u64,
 }
 
 /// Share of marked packets (`l4s_alpha`).
@@ -144,6 +146,7 @@ impl Scream {
             round_trip: None,
             round: None,
             target: config.start.as_bps_f64(),
+            given_up: 0,
             config,
         })
     }
@@ -308,6 +311,7 @@ impl BandwidthEstimator for Scream {
 
     fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
         self.ledger.on_feedback();
+        self.given_up = 0;
         self.flight.on_feedback(now);
         let mut batch = Batch { newest: None, queue: f64::INFINITY, lost: false, settled: 0, marked: false };
         for result in results {
@@ -361,6 +365,7 @@ impl BandwidthEstimator for Scream {
         // What is sent until the next feedback is in flight by the account, though not on the path.
         let waiting = self.target * self.flight.interval / 8.0;
         let window = bytes(self.config.window_overhead * (self.window.bytes() + waiting));
+        let window = window + DataSize::from_bytes(self.given_up);
         let lasting = self.window.inflection().map_or(f64::INFINITY, |window| 8.0 * window / round_trip);
         estimate.with_window(window).with_stable(self.limits.clamp(lasting).min(target))
     }
@@ -374,6 +379,7 @@ impl BandwidthEstimator for Scream {
             return;
         }
         let factor = self.config.timeout_factor;
+        self.given_up = self.ledger.in_flight();
         self.window.scale(factor, &self.config);
         self.target = self.limits.clamp(self.target * factor).as_bps_f64();
     }

@@ -175,6 +175,24 @@ fn silence_lowers_the_rate() {
 }
 
 #[test]
+fn a_path_that_swallowed_a_whole_window_is_tried_again() {
+    let mut drive = Drive::new(1_000);
+    drive.run(40, 0, fine);
+    let in_flight = |drive: &Drive| drive.scream.snapshot().in_flight;
+    let window = |drive: &Drive| drive.scream.estimate().window.unwrap();
+    while in_flight(&drive) <= window(&drive) {
+        let packet = SentPacket { id: drive.id, sent: drive.now, size: DataSize::from_bytes(1_000), probe: None };
+        drive.id += 1;
+        drive.scream.on_sent(packet);
+    }
+    drive.scream.handle_timeout(drive.now + Duration::from_millis(1_000));
+    assert!(window(&drive) >= in_flight(&drive) + DataSize::from_bytes(3_000));
+    // Feedback, even of nothing, is a path that works: what it settles is no longer in flight.
+    drive.scream.on_feedback(drive.now, &[]);
+    assert!(window(&drive) < in_flight(&drive));
+}
+
+#[test]
 fn impossible_settings_are_refused() {
     let refuses = |change: fn(&mut ScreamConfig)| {
         let mut config = ScreamConfig::default();

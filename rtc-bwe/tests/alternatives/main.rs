@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use rtc_bwe::{Nada, NadaConfig, Scream, ScreamConfig};
 use rtc_core::bwe::{BandwidthEstimator, Ecn};
-use rtc_core::testkit::netem::{DualPi2Config, Link, Loss, NetemConfig, QueueLimit};
+use rtc_core::testkit::netem::{DualPi2Config, Jitter, Link, Loss, NetemConfig, Outage, QueueLimit};
 use rtc_core::testkit::trace::RateSchedule;
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, DataSize};
@@ -31,6 +31,7 @@ fn subjects() -> [Make; 2] {
 }
 
 fn scenarios() -> Vec<Scenario> {
+    let outage = Outage { from: ms(20_000), length: ms(3_000) };
     let l4s = |name, forward| Scenario { ecn: Ecn::Ect1, feedback: ms(20), ..scenario(name, 40, forward) };
     vec![
         scenario("steady 1 Mb/s", 40, wired(1_000)),
@@ -41,6 +42,8 @@ fn scenarios() -> Vec<Scenario> {
         scenario("loss 10 %", 40, with(wired(3_000), |config| config.loss = Loss::Bernoulli(0.1))),
         scenario("queue 30 ms", 40, with(wired(3_000), |config| config.queue = QueueLimit::Time(ms(30)))),
         scenario("queue 2 s", 40, with(wired(2_000), |config| config.queue = QueueLimit::Time(ms(2_000)))),
+        scenario("jitter 30 ms", 40, with(wired(3_000), |config| config.jitter = Jitter::Uniform { max: ms(30) })),
+        scenario("outage 3 s", 40, with(wired(3_000), |config| config.outages = vec![outage])),
         Scenario { starts: &[0, 10], ..scenario("two flows", 90, wired(4_000)) },
         l4s("l4s 5 Mb/s, 20 ms", l4s_link(5_000, 10)),
         l4s("l4s 10 Mb/s, 20 ms", l4s_link(10_000, 10)),
@@ -51,12 +54,14 @@ fn scenarios() -> Vec<Scenario> {
 
 /// What a subject must not fall short of where `name` begins a scenario's: least utilization in percent, most p95 and p99 of
 /// queue delay in ms.
-const BARS: [(&str, &str, f64, f64, f64); 7] = [
+const BARS: [(&str, &str, f64, f64, f64); 9] = [
     ("steady 1 Mb/s", "nada", 95.0, 60.0, 85.0),
     ("rfc8867 5.1", "nada", 92.0, 75.0, 95.0),
     ("steady", "scream", 97.0, 40.0, 50.0),
     ("rfc8867 5.1", "scream", 94.0, 45.0, 60.0),
     ("queue 2 s", "scream", 97.0, 40.0, 50.0),
+    ("jitter", "scream", 95.0, 30.0, 40.0),
+    ("outage", "scream", 80.0, 45.0, 60.0),
     ("two flows", "scream", 95.0, 45.0, 60.0),
     ("l4s", "scream", 88.0, 7.0, 10.0),
 ];
