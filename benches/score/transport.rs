@@ -1,5 +1,7 @@
 //! What reading, writing and rewriting an RTP packet costs.
 
+mod paths;
+
 use core::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
@@ -50,7 +52,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     subjects.extend(peers::packet_codes());
     subjects.retain(|subject| options.wants_subject(&subject.name));
     let scenarios: Vec<_> = SCENARIOS.iter().filter(|(name, ..)| options.wants_scenario(name)).collect();
-    bar.set_length((scenarios.len() * subjects.len()) as u64);
+    bar.set_length((scenarios.len() * subjects.len()) as u64 + paths::work(options));
     let input = input();
     for (name, words, operation) in scenarios {
         let setting = Setting { scenario: (*name).into(), input: (*words).into(), seeds: 1 };
@@ -71,6 +73,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     }
     feedback::run(options, &mut report);
     timing::run(options, &mut report);
+    paths::run(options, bar, &mut report);
     report
 }
 

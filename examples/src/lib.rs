@@ -2,7 +2,7 @@
 //! Compositions of the rtc crates that people copy: the two-party voice call.
 //!
 //! [`voice`] is the composition itself, sans-IO like the crates it is made of. [`simulate`] runs two of its endpoints in
-//! virtual time, [`live`] one over a UDP socket.
+//! virtual time, [`live`] one over a UDP socket. [`paths`] sends audio over several paths of which one fails.
 
 pub mod chart;
 pub mod cli;
@@ -10,6 +10,7 @@ pub mod live;
 mod microphone;
 pub mod network;
 pub mod output;
+pub mod paths;
 pub mod progress;
 pub mod report;
 pub mod simulate;

@@ -9,6 +9,7 @@ pub mod feedback;
 #[cfg(feature = "udp")]
 pub mod io;
 pub mod pacer;
+pub mod path;
 pub mod receiver;
 pub mod rtcp;
 pub mod schedule;

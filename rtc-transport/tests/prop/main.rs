@@ -5,6 +5,7 @@
 mod congestion;
 mod feedback;
 mod pacer;
+mod path;
 mod receiver;
 #[cfg(feature = "capture")]
 mod recordings;
