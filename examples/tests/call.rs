@@ -4,8 +4,11 @@ use core::time::Duration;
 use std::sync::OnceLock;
 
 use clap::Parser;
+use rtc_core::Bitrate;
 use rtc_core::audio::AudioBuffer;
 use rtc_core::testkit::metrics::align;
+use rtc_core::testkit::netem::Link;
+use rtc_core::testkit::trace::{DeliveryTrace, RateSchedule};
 use rtc_examples::cli::Cli;
 use rtc_examples::network::Network;
 use rtc_examples::report::{STEP, Verdict};
@@ -130,6 +133,60 @@ fn moving_networks_carry_a_call() {
             assert!(s.mouth_to_ear_p95_ms < 600.0, "{net}: {s:?}");
         }
     }
+}
+
+/// What a link carries as a Mahimahi trace of a minute: a line for each 1500 bytes that may pass, with the millisecond.
+fn mahimahi(link: &RateSchedule) -> DeliveryTrace {
+    let opportunities = |ms: u64| link.size_until(Duration::from_millis(ms)).as_bytes() / 1_500;
+    let at = |ms: u64| (opportunities(ms - 1)..opportunities(ms)).map(move |_| format!("{ms}\n"));
+    let lines: String = (1..=60_000).flat_map(at).collect();
+    DeliveryTrace::parse(&lines).expect("the format is as it should be")
+}
+
+/// A minute of a voice that could use more than these links have, from near to far.
+fn call_over(link: &RateSchedule) -> Heard {
+    let flags = ["--net", "perfect", "--stereo", "--bitrate", "510", "--queue", "1000", "--delay", "40"];
+    let mut setup = setup(60, &flags);
+    setup.network.ways[0].link = Link::Deliveries(mahimahi(link));
+    let [heard, _] = run(&setup, |_| {}).expect("the setup is possible");
+    heard
+}
+
+/// Of what is sent and what the link carries from one second to another, in kb/s.
+fn sent_and_capacity(heard: &Heard, from: f64, to: f64) -> [Vec<f64>; 2] {
+    [&heard.timeline.sent_kbps, &heard.timeline.capacity_kbps]
+        .map(|values| values[steps(from)..steps(to)].iter().map(|kbps| kbps.unwrap_or(0.0)).collect())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The rate of the voice is that of a recorded link a few seconds after it has changed, up or down.
+#[test]
+fn the_rate_follows_a_recorded_link() {
+    let stairs = [200, 80, 140, 50].map(Bitrate::from_kbps);
+    let stairs: Vec<_> = (0..).zip(stairs).map(|(step, rate)| (Duration::from_secs(15 * step), rate)).collect();
+    let heard = call_over(&RateSchedule::new(&stairs, None).expect("the stairs are possible"));
+    for step in 0..4 {
+        let end = 15.0 * f64::from(step + 1);
+        let [sent, capacity] = sent_and_capacity(&heard, end - 7.0, end).map(|values| mean(&values));
+        println!("{sent} {capacity}");
+        assert!((0.65..1.02).contains(&(sent / capacity)), "{sent} of {capacity} kb/s until {end} s");
+    }
+}
+
+/// A car on LTE: capacity changes by half within a second. More than it carries is sent for a quarter of the time at most, and half
+/// of it is used.
+#[test]
+fn the_rate_keeps_within_a_link_that_fades() {
+    let road =
+        RateSchedule::lte_drive(2, Bitrate::from_kbps(150), Duration::from_secs(60)).expect("the road is possible");
+    let [sent, capacity] = sent_and_capacity(&call_over(&road), 10.0, 60.0);
+    let exceeded = sent.iter().zip(&capacity).filter(|(sent, capacity)| **sent > 1.2 * **capacity).count();
+    assert!(exceeded * 4 < sent.len(), "{exceeded} of {}", sent.len());
+    let used = mean(&sent) / mean(&capacity);
+    assert!((0.45..1.0).contains(&used), "{used}");
 }
 
 #[test]
