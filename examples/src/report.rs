@@ -59,6 +59,17 @@ pub struct Summary {
     /// Voice frames that were not decoded when their time came, after all recovery, percent: those that never came or came too
     /// late, and those that came and were discarded.
     pub residual_loss_percent: f64,
+    /// Voice frames that neither their packet, nor a copy, nor repair brought in time, percent: what is left to the redundancy
+    /// inside the codec, and to concealment.
+    pub unrepaired_percent: f64,
+    /// The same as the sender's protection expected it.
+    pub expected_unrepaired_percent: f64,
+    /// Copies, retransmissions and repair packets, percent of the voice packets.
+    pub repair_percent: f64,
+    /// The same as the sender's protection expected it.
+    pub expected_repair_percent: f64,
+    /// Why the sender protected as it did, the most frequent first.
+    pub protection: Vec<Protected>,
     /// Sound made up by concealment, percent of the time the talker's stream was playing.
     pub concealed_percent: f64,
     /// Times concealment set in.
@@ -81,14 +92,39 @@ pub struct Summary {
     pub frames_from_rtx: u64,
     /// Frames brought back by coded repair over several.
     pub frames_from_coded: u64,
-    /// Frames decoded from what a later Opus packet holds of them: a low-rate copy (LBRR), or deep redundancy (DRED).
+    /// Frames decoded from the low-rate copy (LBRR) that the next Opus packet holds of them.
     pub frames_from_inband_fec: u64,
+    /// Frames decoded from the deep redundancy (DRED) of a later Opus packet.
+    pub frames_from_dred: u64,
     /// Of all that came, frames the listener dropped: to catch up with a backlog, or because they could not be decoded.
     pub frames_discarded: u64,
     /// Packets given to the network.
     pub packets_sent: u64,
     /// Packets that came out of it, duplicates apart.
     pub packets_received: u64,
+}
+
+/// A reason for the protection there was.
+#[derive(Debug, Clone, Serialize)]
+pub struct Protected {
+    /// In words.
+    pub reason: String,
+    /// Percent of the voice packets it was the reason for.
+    pub percent: f64,
+}
+
+impl Summary {
+    /// Frames that were played, from wherever they came.
+    #[must_use]
+    pub fn frames_played(&self) -> u64 {
+        self.frames_received
+            + self.frames_from_red
+            + self.frames_from_fec
+            + self.frames_from_rtx
+            + self.frames_from_coded
+            + self.frames_from_inband_fec
+            + self.frames_from_dred
+    }
 }
 
 /// One direction of a call in steps of [`STEP`]; `None` where there is nothing to measure.
@@ -104,6 +140,9 @@ pub struct Timeline {
     pub network_loss_percent: Vec<Option<f64>>,
     /// Frames lost after recovery over the last second, percent.
     pub residual_loss_percent: Vec<Option<f64>>,
+    /// Frames the sender expected to be lost after repair over the last second, percent, before what the codec's own redundancy
+    /// brings back.
+    pub expected_unrepaired_percent: Vec<Option<f64>>,
     /// What the network could carry.
     pub capacity_kbps: Vec<Option<f64>>,
     /// What the sender believed it could.

@@ -152,7 +152,7 @@ impl Call {
                     self.ways[talks].said(frame);
                     end.endpoint.capture(local, frame);
                     while let Some(spoken) = end.endpoint.poll_spoken() {
-                        self.ways[talks].spoken(spoken);
+                        self.ways[talks].spoken(spoken, &end.endpoint.protection());
                     }
                 }
                 end.frames += 1;

@@ -20,6 +20,7 @@ use rtc_fec::rtx::RtxPayloadType;
 use crate::cli::VoiceOptions;
 use crate::wav::RATE;
 
+mod decoder;
 mod endpoint;
 mod protection;
 mod receiver;
@@ -140,6 +141,8 @@ pub enum Origin {
     Rtx,
     /// Coded repair over what is missing (as in RFC 8681).
     Coded,
-    /// The low-rate copy inside the next Opus packet (RFC 6716 §2.1.7).
+    /// The low-rate copy inside the next Opus packet (LBRR, RFC 6716 §2.1.7).
     InbandFec,
+    /// Deep redundancy (DRED) inside a later Opus packet.
+    Deep,
 }

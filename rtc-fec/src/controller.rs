@@ -2,7 +2,7 @@
 //!
 //! [`plan_voice`] and [`plan_video`] are pure functions of the path, the rate and the settings, so that a table of them can be
 //! read; a [`Controller`] adds what must be remembered: that packets do not change their length too often, and what came of the
-//! plans. In order of what is cheapest:
+//! plans, of which whoever plans by other rules can keep an [`Account`] as well. In order of what is cheapest:
 //!
 //! 1. Nothing, where the residual is met without.
 //! 2. [Repair driven by the sender](crate::repair), where a feedback round fits before the deadline: it costs what is lost.
@@ -19,28 +19,17 @@ use rtc_core::{Bitrate, ConfigError};
 
 use crate::loss::LossModel;
 
+mod account;
 mod plan;
 #[cfg(test)]
 mod tests;
 mod video;
 mod voice;
 
+pub use account::{Account, Outcome};
 pub use plan::{Conditions, CongestionMemory, Reason};
 pub use video::{LayerPlan, VideoConfig, VideoPlan, plan_video};
 pub use voice::{Dred, VoiceConfig, VoicePlan, plan_voice};
-
-/// What protection was expected to do, and what it did, as averages over some seconds. Fractions.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Account {
-    /// Packets missing at their deadline, as planned.
-    pub expected_residual: f64,
-    /// Packets that were missing.
-    pub residual: f64,
-    /// Repair per packet of media, as planned.
-    pub expected_overhead: f64,
-    /// Repair that was sent.
-    pub overhead: f64,
-}
 
 /// Plans for voice, and keeps account of what comes of it.
 #[derive(Debug, Clone)]
@@ -55,8 +44,6 @@ pub struct Controller {
 impl Controller {
     /// How long packets stay short after the last reason for it: each change costs the receiver a moment.
     const HOLD: Duration = Duration::from_secs(2);
-    /// Packets an account looks back on: some ten seconds.
-    const MEMORY: f64 = 500.0;
 
     /// A controller that plans for the loss a path is assumed to have.
     ///
@@ -82,17 +69,9 @@ impl Controller {
         plan
     }
 
-    /// Takes note of what came of so many packets of media: repair packets sent, and packets missed.
-    pub fn on_outcome(&mut self, media: u64, repair: u64, missed: u64) {
-        if media == 0 {
-            return;
-        }
-        let part = (media as f64 / Self::MEMORY).min(1.0);
-        let follow = |mean: &mut f64, value: f64| *mean += (value - *mean) * part;
-        follow(&mut self.account.expected_residual, self.plan.expected_residual);
-        follow(&mut self.account.residual, missed as f64 / media as f64);
-        follow(&mut self.account.expected_overhead, self.plan.expected_overhead);
-        follow(&mut self.account.overhead, repair as f64 / media as f64);
+    /// Takes note of what came of the plan in force.
+    pub fn on_outcome(&mut self, outcome: Outcome) {
+        self.account.add(self.plan.expected_residual, self.plan.expected_overhead, outcome);
     }
 
     /// The plan in force.

@@ -15,6 +15,8 @@ use average::Average;
 
 /// A run without loss as unlikely as this ends the loss before it.
 const RUN_CHANCE: f64 = 1e-4;
+/// Gaps between feedbacks averaged over.
+const FEEDBACKS: f64 = 32.0;
 /// A run has to be as long as this.
 const SHORTEST_RUN: f64 = 12.0;
 
@@ -126,6 +128,8 @@ pub struct LossEstimator {
     jitter: f64,
     last_feedback: Option<Instant>,
     feedback_gap: Option<f64>,
+    /// Gaps that rests on.
+    feedback_gaps: f64,
     reverse_loss: Option<f64>,
 }
 
@@ -153,6 +157,7 @@ impl LossEstimator {
             jitter: 0.0,
             last_feedback: None,
             feedback_gap: None,
+            feedback_gaps: 0.0,
             reverse_loss: None,
             config,
         })
@@ -165,7 +170,9 @@ impl LossEstimator {
         if let Some(before) = self.last_feedback.replace(now) {
             let gap = now.saturating_since(before).as_secs_f64();
             let mean = self.feedback_gap.get_or_insert(gap);
-            *mean += (gap - *mean) / 32.0;
+            // The mean of all at first.
+            self.feedback_gaps = (self.feedback_gaps + 1.0).min(FEEDBACKS);
+            *mean += (gap - *mean) / self.feedback_gaps;
         }
         for result in results {
             let late = result.received.is_some_and(|received| self.delay(result.packet.sent, received));

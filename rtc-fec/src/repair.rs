@@ -182,6 +182,14 @@ impl RepairScheduler {
             self.landed(now, carried, Fate::Air, Fate::Lost);
         }
         self.settle(now);
+        self.expire(now);
+    }
+
+    /// Takes note that the receiver has a packet by other means: a copy inside a packet that arrived, or an answer to a request.
+    pub fn on_covered(&mut self, now: Instant, seq: SeqNum) {
+        if let Ok(at) = self.position(seq) {
+            self.arrived(now, at);
+        }
     }
 
     /// Takes the path as it is now.

@@ -46,7 +46,7 @@ pub fn to_html(report: &Report) -> String {
 /// A row of the table: its name, what it means, and how its value is read from a summary.
 type Row = (&'static str, &'static str, fn(&Summary) -> String);
 
-const ROWS: [Row; 9] = [
+const ROWS: [Row; 11] = [
     ("Mouth to ear", "median and 95th percentile", |s| {
         if s.mouth_to_ear_max_ms > 0.0 {
             format!("{:.0} / {:.0} ms", s.mouth_to_ear_p50_ms, s.mouth_to_ear_p95_ms)
@@ -55,12 +55,20 @@ const ROWS: [Row; 9] = [
         }
     }),
     ("Network loss", "packets that never arrived", |s| format!("{:.1} %", s.network_loss_percent)),
+    ("Unrepaired", "frames neither copies nor repair brought: as the sender expected, and as it was", |s| {
+        format!("{:.2}, {:.2} %", s.expected_unrepaired_percent, s.unrepaired_percent)
+    }),
     ("Residual loss", "voice frames missing after all recovery", |s| format!("{:.2} %", s.residual_loss_percent)),
+    ("Repair", "copies and repair packets to a voice packet: as the sender expected, and as it was", |s| {
+        format!("{:.0}, {:.0} %", s.expected_repair_percent, s.repair_percent)
+    }),
     ("Concealed", "sound made up to bridge gaps", |s| format!("{:.2} %", s.concealed_percent)),
     ("Brought back", "frames from RED, RTX, ULPFEC, coded repair", |s| {
         format!("{}, {}, {}, {}", s.frames_from_red, s.frames_from_rtx, s.frames_from_fec, s.frames_from_coded)
     }),
-    ("Said again", "frames from redundancy inside later Opus packets", |s| s.frames_from_inband_fec.to_string()),
+    ("Said again", "frames from LBRR and DRED inside later Opus packets", |s| {
+        format!("{}, {}", s.frames_from_inband_fec, s.frames_from_dred)
+    }),
     ("Voice frames", "sent; decoded from their own packet", |s| format!("{}; {}", s.frames_sent, s.frames_received)),
     ("Rate", "sent, and voice alone, with headers", |s| format!("{:.0}, {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
     ("Overhead", "bytes beyond the voice packets", |s| format!("{:.0} %", s.overhead_percent)),
@@ -79,7 +87,14 @@ fn table(report: &Report, page: &mut String) {
         }
         page.push_str("</tr>\n");
     }
-    page.push_str("</tbody></table>\n");
+    let _ = write!(page, "<tr><th>Protection<small>why it was as it was, by voice packets</small></th>");
+    for way in &report.ways {
+        let reasons = way.summary.protection.iter();
+        let reasons: Vec<_> =
+            reasons.map(|protected| format!("{:.0} % {}", protected.percent, escape(&protected.reason))).collect();
+        let _ = write!(page, "<td>{}</td>", reasons.join("<br>"));
+    }
+    page.push_str("</tr>\n</tbody></table>\n");
 }
 
 fn section(way: &Way, page: &mut String) {
@@ -127,9 +142,14 @@ fn charts(way: &Way) -> [Chart; 5] {
     delay.mark = Some((300.0, "300 ms: people begin to talk over each other"));
     let loss = chart(
         "Loss",
-        "Packets the network lost, against voice frames still missing after recovery, each over the last second.",
+        "Packets the network lost, voice frames the sender expected to be missing after its repair, and those still missing \
+         after all recovery, each over the last second.",
         "%",
-        vec![area("network", "d", &t.network_loss_percent), line("after recovery", "a", &t.residual_loss_percent)],
+        vec![
+            area("network", "d", &t.network_loss_percent),
+            step("expected after repair", "b", &t.expected_unrepaired_percent),
+            line("after recovery", "a", &t.residual_loss_percent),
+        ],
     );
     let busiest = t.target_kbps.iter().chain(&t.sent_kbps).flatten().copied().fold(0.0, f64::max);
     let mut rate = chart(

@@ -15,6 +15,13 @@ pub fn to_table(report: &Report) -> String {
     for (name, value) in ROWS {
         line(&mut table, name, &[first, second].map(|way| value(&way.summary)));
     }
+    for way in [first, second] {
+        let _ = write!(table, "\n  {} protects:", way.talker);
+        for (n, protected) in way.summary.protection.iter().enumerate() {
+            let _ = write!(table, "{} {:.0} % {}", if n == 0 { "" } else { ";" }, protected.percent, protected.reason);
+        }
+    }
+    table.push('\n');
     let cost = &report.cost;
     let _ = write!(
         table,
@@ -29,10 +36,11 @@ pub fn to_table(report: &Report) -> String {
 /// A row of the table: its name, and how its value is read from a summary.
 type Row = (&'static str, fn(&Summary) -> String);
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 14] = [
     ("mouth to ear, median", |s| delay(s.mouth_to_ear_p50_ms)),
     ("mouth to ear, p95", |s| delay(s.mouth_to_ear_p95_ms)),
     ("network loss", |s| format!("{:.1} %", s.network_loss_percent)),
+    ("unrepaired, expected / was", |s| format!("{:.2} / {:.2} %", s.expected_unrepaired_percent, s.unrepaired_percent)),
     ("residual loss", |s| format!("{:.2} %", s.residual_loss_percent)),
     ("concealed sound", |s| format!("{:.2} %", s.concealed_percent)),
     ("voice frames", |s| s.frames_sent.to_string()),
@@ -40,7 +48,9 @@ const ROWS: [Row; 11] = [
     ("from RTX / ULPFEC / coded", |s| {
         format!("{} / {} / {}", s.frames_from_rtx, s.frames_from_fec, s.frames_from_coded)
     }),
-    ("from later Opus packets", |s| s.frames_from_inband_fec.to_string()),
+    ("from LBRR / DRED", |s| format!("{} / {}", s.frames_from_inband_fec, s.frames_from_dred)),
+    ("repair, expected", |s| format!("{:.0} %", s.expected_repair_percent)),
+    ("repair, sent", |s| format!("{:.0} %", s.repair_percent)),
     ("redundancy overhead", |s| format!("{:.0} %", s.overhead_percent)),
     ("sent / voice alone", |s| format!("{:.0} / {:.0} kb/s", s.sent_kbps, s.voice_kbps)),
 ];

@@ -46,13 +46,7 @@ impl Verdict {
     }
 
     fn of_way(summary: &Summary) -> Self {
-        let played = summary.frames_received
-            + summary.frames_from_red
-            + summary.frames_from_fec
-            + summary.frames_from_rtx
-            + summary.frames_from_coded
-            + summary.frames_from_inband_fec;
-        if played * 5 < summary.frames_sent || summary.frames_sent == 0 {
+        if summary.frames_played() * 5 < summary.frames_sent || summary.frames_sent == 0 {
             Self::Dead
         } else if summary.concealed_percent > INTELLIGIBLE_PERCENT {
             Self::Poor

@@ -8,8 +8,8 @@ use rtc_core::time::Instant;
 use rtc_core::{Bitrate, ConfigError, DataSize, RtpTime};
 use rtc_jitter::{Pulled, PulledKind};
 
-use crate::report::{STEP, Summary};
-use crate::voice::{Arrival, Endpoint, LOOK_AHEAD, Origin, Spoken};
+use crate::report::{Protected, STEP, Summary};
+use crate::voice::{Arrival, Endpoint, LOOK_AHEAD, Origin, Protection, Spoken};
 use crate::wav::RATE;
 
 use super::{FRAME, Heard, Setup};
@@ -32,6 +32,8 @@ struct Frame {
     end: u64,
     /// What brought it, if anything did.
     origin: Option<Origin>,
+    /// How likely its talker took it to be missing after repair, percent.
+    expected: f64,
 }
 
 /// Watches one direction of a call from outside.
@@ -43,6 +45,14 @@ pub(super) struct Recorder {
     said_samples: u64,
     /// The voice packets made, in order.
     frames: Vec<Frame>,
+    /// Copies and repair packets the talker expected to need for them.
+    expected_repair: f64,
+    /// Why the talker protected them as it did, and how many.
+    reasons: Vec<(String, u64)>,
+    /// Frames the listener had decoded from deep redundancy before what it plays now.
+    deep_copies: u64,
+    /// Whether the last copy was one of these.
+    deep: bool,
     sound: AudioBuffer,
     played: usize,
     mouth_to_ear: Vec<f64>,
@@ -64,6 +74,10 @@ impl Recorder {
             base: talker.first_timestamp(),
             said_samples: 0,
             frames: Vec::new(),
+            expected_repair: 0.0,
+            reasons: Vec::new(),
+            deep_copies: 0,
+            deep: false,
             sound: AudioBuffer::new(setup.voice.channels, samples, RATE)?,
             played: 0,
             mouth_to_ear: Vec::new(),
@@ -84,9 +98,16 @@ impl Recorder {
     }
 
     /// The talker made a voice packet of it.
-    pub(super) fn spoken(&mut self, spoken: Spoken) {
+    pub(super) fn spoken(&mut self, spoken: Spoken, protection: &Protection) {
         if let Some(start) = self.media_sample(spoken.timestamp) {
-            self.frames.push(Frame { start, end: start + u64::from(spoken.samples), origin: None });
+            let (end, expected) = (start + u64::from(spoken.samples), 100.0 * protection.expected_residual);
+            self.frames.push(Frame { start, end, origin: None, expected });
+            self.expected_repair += protection.expected_overhead;
+            let reason = protection.reason.map_or_else(|| "nothing is known yet".into(), |reason| reason.to_string());
+            match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => *count += 1,
+                None => self.reasons.push((reason, 1)),
+            }
         }
     }
 
@@ -127,8 +148,12 @@ impl Recorder {
         if now.as_secs_f64() >= self.said_seconds() + self.last_delay / 1e3 {
             return; // The talker has hung up; what comes now is only the fading of the last word.
         }
+        // What is decoded may be played with the next frame of the sound card.
+        let deep = listener.stats().deep_copies;
+        let decoded = core::mem::replace(&mut self.deep_copies, deep) < deep;
+        self.deep = decoded || (self.deep && pulled.kind == PulledKind::Redundant);
         if pulled.kind == PulledKind::Redundant {
-            self.mark(sample, Origin::InbandFec);
+            self.mark(sample, if self.deep { Origin::Deep } else { Origin::InbandFec });
         }
         self.heard += frame.samples() as u64;
         self.concealed += pulled.concealed as u64;
@@ -153,6 +178,12 @@ impl Recorder {
         let discarded = played.packets_discarded() - played.packets_late + played.packets_undecodable;
         let count = |origin| self.frames.iter().filter(|frame| frame.origin == Some(origin)).count() as u64;
         let missing = self.frames.iter().filter(|frame| frame.origin.is_none()).count() as u64;
+        let brought = |origin: Option<Origin>| origin.is_some_and(|by| !matches!(by, Origin::InbandFec | Origin::Deep));
+        let unrepaired = self.frames.iter().filter(|frame| !brought(frame.origin)).count() as u64;
+        let made = self.frames.len() as u64;
+        let expected: f64 = self.frames.iter().map(|frame| frame.expected).sum();
+        let mut reasons = self.reasons.clone();
+        reasons.sort_by_key(|(_, count)| core::cmp::Reverse(*count));
         let seconds = self.said_seconds().max(STEP);
         let all_bytes = network.sent_size.as_bytes() + IP_UDP * network.sent;
         let voice_bytes = sent.voice_size.as_bytes() + IP_UDP * sent.frames;
@@ -165,6 +196,14 @@ impl Recorder {
             mouth_to_ear_max_ms: delay_at(100.0),
             network_loss_percent: percent(network.lost(), network.sent),
             residual_loss_percent: percent(missing + discarded, sent.frames),
+            unrepaired_percent: percent(unrepaired, made),
+            expected_unrepaired_percent: expected / made.max(1) as f64,
+            repair_percent: percent(sent.redundant, made),
+            expected_repair_percent: 100.0 * self.expected_repair / made.max(1) as f64,
+            protection: reasons
+                .into_iter()
+                .map(|(reason, count)| Protected { reason, percent: percent(count, made) })
+                .collect(),
             concealed_percent: percent(self.concealed, self.heard),
             concealment_events: self.gaps,
             overhead_percent: percent(all_bytes.saturating_sub(voice_bytes), voice_bytes),
@@ -177,12 +216,14 @@ impl Recorder {
             frames_from_rtx: count(Origin::Rtx),
             frames_from_coded: count(Origin::Coded),
             frames_from_inband_fec: count(Origin::InbandFec),
+            frames_from_dred: count(Origin::Deep),
             frames_discarded: discarded,
             packets_sent: network.sent,
             packets_received: network.delivered,
         };
         let residual = self.residual_loss();
-        let timeline = self.bins.timeline(residual);
+        let expected = self.expected_loss();
+        let timeline = self.bins.timeline(residual, expected);
         Heard { sound: self.sound, summary, timeline }
     }
 
@@ -220,13 +261,24 @@ impl Recorder {
 
     /// For each step of media time, percent of the frames of the second before that never came.
     fn residual_loss(&self) -> Vec<Option<f64>> {
+        self.over_a_second(|window| {
+            let missing = window.iter().filter(|frame| frame.origin.is_none()).count();
+            percent(missing as u64, window.len() as u64)
+        })
+    }
+
+    /// The same as their talker expected it, before what the codec's own redundancy brings back.
+    fn expected_loss(&self) -> Vec<Option<f64>> {
+        self.over_a_second(|window| window.iter().map(|frame| frame.expected).sum::<f64>() / window.len() as f64)
+    }
+
+    fn over_a_second(&self, value: impl Fn(&[Frame]) -> f64) -> Vec<Option<f64>> {
         let place = |second: f64| self.frames.partition_point(|frame| seconds(frame.start) < second);
         (1..=self.bins.len())
             .map(|step| {
                 let end = step as f64 * STEP;
                 let window = &self.frames[place(end - 1.0)..place(end)];
-                let missing = window.iter().filter(|frame| frame.origin.is_none()).count();
-                (!window.is_empty()).then(|| percent(missing as u64, window.len() as u64))
+                (!window.is_empty()).then(|| value(window))
             })
             .collect()
     }

@@ -8,26 +8,27 @@ use rtc_core::bwe::{BandwidthEstimator, PacketResult};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, NtpTime, earliest};
 use rtc_core::{Bitrate, ConfigError, DataSize, RtpTime, Ssrc};
-use rtc_fec::controller::Conditions;
+use rtc_fec::controller::{Account, Conditions};
 use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_jitter::{PlayoutStats, Pulled};
 use rtc_transport::sender::RemoteView;
 use rtc_transport::session::{Event, Received, Session, SessionConfig};
 
 use super::protection::ASSUMED_LOSS;
+use super::protection::Protection;
 use super::receiver::Receiver;
-use super::sender::{START_RATE, Sender};
+use super::sender::{Outgoing, START_RATE, Sender};
 use super::{Arrival, OPUS, RED, Spoken, Streams, TRANSPORT_SEQUENCE, VoiceConfig};
 use crate::wav::RATE;
 
 /// Bytes of IPv4 and UDP header of each packet, which take their share of the path as well.
 const IP_UDP: DataSize = DataSize::from_bytes(28);
-/// What the RTCP of both ends may use at most: 20 times a second 60 bytes, or where much is lost 50 times 120.
+/// What the RTCP of both ends may use at most: 20 times a second 60 bytes, or where much is lost 100 times 120.
 const RTCP_RATE: Bitrate = Bitrate::from_kbps(120);
 /// Where so much of what is sent is lost, feedback is lost as well, and says everything again.
 const REPEAT_FROM: f64 = 0.25;
 /// How often it does, and what it tells of.
-const REPEATED: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(350)];
+const REPEATED: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(350)];
 /// How often feedback tells what came since the last.
 const ONCE: [Duration; 2] = [Duration::from_millis(50), Duration::ZERO];
 /// A standing queue beyond this is congestion.
@@ -47,6 +48,8 @@ pub struct Endpoint {
     fastest: Fastest,
     /// Whether packets were ever held up as by a queue.
     slowed: bool,
+    /// Whether feedback came.
+    heard: bool,
     sender: Sender,
     receiver: Receiver,
     session: Session,
@@ -70,6 +73,13 @@ pub struct EndpointStats {
     pub received: u64,
     /// Packets that were not what they claimed.
     pub malformed: u64,
+    /// Copies, retransmissions and repair packets made for the voice packets.
+    pub redundant: u64,
+    /// What the protection of late was expected to do, and what it did as far as feedback tells: what ULPFEC brings back, it
+    /// does not.
+    pub account: Account,
+    /// Frames decoded from deep redundancy (DRED) in later packets.
+    pub deep_copies: u64,
     /// The play-out's own.
     pub playout: PlayoutStats,
 }
@@ -95,6 +105,7 @@ impl Endpoint {
             since: now,
             fastest: Fastest::default(),
             slowed: false,
+            heard: false,
             sender: Sender::new(config, streams, &mut rng)?,
             receiver: Receiver::new(config)?,
             session: Session::new(now, NtpTime::default(), &[streams.voice], session_config(&mut rng))?,
@@ -135,12 +146,10 @@ impl Endpoint {
         if let Some(rtcp) = self.session.poll_rtcp(now) {
             return Some(rtcp);
         }
-        let next = self.sender.poll(now)?;
-        let outgoing = self.session.send_rtp(now, next.packet, None);
+        let Outgoing { packet, carried, brings } = self.sender.poll(now)?;
+        let outgoing = self.session.send_rtp(now, packet, None);
         if let Some(sent) = outgoing.sent {
-            if let Some(carried) = next.carried {
-                self.sender.on_sent(now, sent.id, carried);
-            }
+            self.sender.on_sent(now, sent.id, carried, brings);
             self.estimator.on_sent(sent);
         }
         Some(outgoing.datagram)
@@ -198,6 +207,12 @@ impl Endpoint {
         self.estimator.estimate().target
     }
 
+    /// What is done about the loss.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        self.sender.protection()
+    }
+
     /// The delay the jitter buffer adds now.
     #[must_use]
     pub fn buffer_delay(&self) -> Duration {
@@ -219,16 +234,21 @@ impl Endpoint {
             dropped: self.sender.dropped,
             received: self.receiver.received,
             malformed: self.malformed + self.receiver.malformed,
+            redundant: self.sender.redundant,
+            account: self.sender.account,
+            deep_copies: self.receiver.deep_copies(),
             playout: self.receiver.playout_stats(),
         }
     }
 
     /// Hears what the peer's RTCP said, and follows it.
     fn listen(&mut self, now: Instant) {
-        let mut repeat = None;
+        // Before word comes back: a peer of which little arrives hears little of us.
+        let mut repeat = (!self.heard && self.receiver.misses_much()).then_some(true);
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::PacketResults(results) => {
+                    self.heard = true;
                     self.loss.on_feedback(now, results);
                     self.sender.on_feedback(now, results);
                     self.slowed |= self.fastest.is_slower(results);
@@ -288,8 +308,12 @@ impl fmt::Display for EndpointStats {
         let concealed = 100.0 * playout.concealed_samples as f64 / playout.total_samples_received.max(1) as f64;
         write!(
             f,
-            "{} voice packets sent, {} received, {concealed:.1} % of the sound made up, {:.0} ms in the jitter buffer",
+            "{} voice packets sent, {:.0} % repair, of late {:.1} % unrepaired ({:.1} % expected); {} received, {concealed:.1} % of \
+             the sound made up, {:.0} ms in the jitter buffer",
             self.frames,
+            100.0 * self.redundant as f64 / self.frames.max(1) as f64,
+            100.0 * self.account.residual,
+            100.0 * self.account.expected_residual,
             self.received,
             playout.mean_delay().as_secs_f64() * 1e3
         )

@@ -9,6 +9,9 @@ use core::time::Duration;
 use rtc_core::Bitrate;
 use rtc_core::opus::dred_span;
 use rtc_fec::controller::{Conditions, Reason, VoiceConfig, VoicePlan, plan_voice};
+use rtc_fec::loss::LossModel;
+
+use super::sender::START_RATE;
 
 /// Residual loss protection is to leave: half of what a listener may get, the rest being for bursts and late packets.
 pub(super) const RESIDUAL: f64 = 0.005;
@@ -36,6 +39,10 @@ const DRED_MOST_KBPS: u64 = 40;
 const MODEST: Bitrate = Bitrate::from_kbps(450);
 /// Copies beyond which the next one helps nobody.
 const MAX_COPIES: usize = 12;
+/// Packets to one of ULPFEC.
+const ULPFEC_GROUP: u8 = 4;
+/// Packets whose fate tells enough of a path on which most may be lost.
+const KNOWN: f64 = 30.0;
 /// Age of the oldest frame a RED block can name: 14 bits of 48 kHz (RFC 2198 §3).
 const RED_REACH: Duration = Duration::from_micros(341_312);
 /// Speech is not worth sending below this rate; redundancy gives way first.
@@ -67,10 +74,14 @@ pub struct Protection {
     pub dred: Option<Duration>,
     /// Repair packets per packet that the sender may send by itself, from what feedback says.
     pub repair: Option<f64>,
-    /// Why.
-    pub reason: Reason,
-    /// Fraction of packets expected to be missing, what deep redundancy brings back not counted.
+    /// Whether each packet is sent again half a packet later, whatever feedback says.
+    pub twice: bool,
+    /// Why; `None` as long as nothing is known of the path.
+    pub reason: Option<Reason>,
+    /// Fraction of packets expected to be missing, what the codec's own redundancy brings back not counted.
     pub expected_residual: f64,
+    /// Copies and repair packets expected per packet.
+    pub expected_overhead: f64,
 }
 
 /// What may be used, and how much.
@@ -91,6 +102,30 @@ pub struct Limits {
 }
 
 impl Protection {
+    /// The protection before anything is known of the path, which may lose most of what is sent, or carry little: what deep
+    /// redundancy adds to few packets, and these twice, takes no more than copies for [`ASSUMED_LOSS`] would.
+    #[must_use]
+    pub fn unknown(limits: Limits) -> Self {
+        let path = LossModel::random(ASSUMED_LOSS, Duration::from_millis(100));
+        let assumed = Self::choose(&Conditions::new(path, START_RATE), limits, false);
+        let dred = limits.dred.then(|| dred_rate(limits.voice, assumed.packet_time)).flatten();
+        match dred {
+            Some(voice) if limits.repair && limits.red_copies.is_none() => Self {
+                voice,
+                red_copies: 0,
+                dred: Some(DRED_SPAN),
+                // What makes the encoder spend as much on it as there is.
+                expected_loss: 0.3,
+                twice: true,
+                reason: None,
+                expected_residual: ASSUMED_LOSS * ASSUMED_LOSS,
+                expected_overhead: 1.0,
+                ..assumed
+            },
+            _ => Self { reason: None, ..assumed },
+        }
+    }
+
     /// The protection for `conditions` within `limits`; `patient` if it needed more time lately.
     #[must_use]
     pub fn choose(conditions: &Conditions, limits: Limits, patient: bool) -> Self {
@@ -116,6 +151,14 @@ impl Protection {
         Self::of(&prompt, loss, limits, &config, conditions.rate)
     }
 
+    /// Whether enough is known of a path to protect by it: that little is lost shows sooner than how much, and where a queue
+    /// stands there is no time to find out.
+    #[must_use]
+    pub fn is_known(conditions: &Conditions) -> bool {
+        let path = &conditions.path;
+        conditions.congested || path.samples >= KNOWN || path.interval().1 < PATIENT_FROM
+    }
+
     /// Copies ahead of loss, as few as the rate and the loss let.
     fn of(plan: &VoicePlan, loss: f64, limits: Limits, config: &VoiceConfig, rate: Bitrate) -> Self {
         let mut red_copies = plan.red_copies;
@@ -134,18 +177,24 @@ impl Protection {
         if ulpfec {
             voice = voice * 0.8;
         }
+        let missing = loss.powi(i32::try_from(red_copies + 1).unwrap_or(i32::MAX));
+        let parity = if ulpfec { 1.0 / f64::from(ULPFEC_GROUP) } else { 0.0 };
         #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
         let expected_loss = loss as f32;
         Self {
             voice: voice.clamp(config.min_bitrate, limits.voice),
             packet_time: config.packet_time,
             red_copies,
-            ulpfec_group: ulpfec.then_some(4),
+            ulpfec_group: ulpfec.then_some(ULPFEC_GROUP.into()),
             expected_loss,
             dred: None,
             repair: None,
-            reason: plan.reason,
-            expected_residual: plan.expected_residual,
+            twice: false,
+            reason: Some(plan.reason),
+            // Of a group, what is lost alone comes back.
+            expected_residual: if ulpfec { missing * (1.0 - (1.0 - loss).powi(ULPFEC_GROUP.into())) } else { missing },
+            // What copies do not bring back is asked for.
+            expected_overhead: red_copies as f64 + parity + if limits.repair { missing } else { 0.0 },
         }
     }
 
@@ -176,8 +225,10 @@ impl Protection {
             expected_loss,
             dred: plan.dred.and(dred).map(|_| DRED_SPAN),
             repair: Some(plan.repair_budget),
-            reason: plan.reason,
+            twice: false,
+            reason: Some(plan.reason),
             expected_residual: plan.expected_residual,
+            expected_overhead: plan.expected_overhead,
         }
     }
 }
@@ -225,8 +276,6 @@ fn voice_rate(rate: Bitrate, packet_time: Duration, copies: usize) -> Bitrate {
 
 #[cfg(test)]
 mod tests {
-    use rtc_fec::loss::LossModel;
-
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -318,8 +367,29 @@ mod tests {
         assert_eq!(copies, [12, 12, 8, 5]);
     }
 
+    /// What is sent before anything is known takes no more than what is sent for little loss, and reaches further.
     #[test]
-    fn before_feedback_some_loss_is_assumed() {
-        assert_eq!(at(ASSUMED_LOSS, 300).red_copies, 2);
+    fn before_feedback_everything_is_sent_twice_with_deep_redundancy() {
+        let (first, assumed) = (Protection::unknown(LIMITS), at(ASSUMED_LOSS, 300));
+        let wire = |plan: &Protection, times: f64| {
+            let voice = plan.voice.as_bps_f64() * (1.0 + plan.red_copies as f64);
+            times * (voice + 50.0 * 8.0 * HEADERS as f64)
+        };
+        assert!(first.twice && !assumed.twice && assumed.red_copies == 2);
+        assert!(wire(&first, 2.0) < 1.1 * wire(&assumed, 1.0), "{first:?}");
+        assert!(dred_span(first.voice, first.packet_time) >= DRED_REACH);
+        let without = Protection::unknown(Limits { repair: false, ..LIMITS });
+        assert_eq!((without.twice, without.red_copies), (false, 2));
+    }
+
+    #[test]
+    fn a_path_is_known_soon_where_little_is_lost_and_later_where_most_is() {
+        let known = |loss: f64, samples: f64| {
+            let mut path = LossModel::random(loss, Duration::from_millis(80));
+            path.samples = samples;
+            Protection::is_known(&Conditions::new(path, Bitrate::from_kbps(300)))
+        };
+        assert_eq!([10.0, 20.0, 30.0].map(|samples| known(0.05, samples)), [false, true, true]);
+        assert_eq!([10.0, 20.0, 30.0].map(|samples| known(0.6, samples)), [false, false, true]);
     }
 }

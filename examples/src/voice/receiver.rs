@@ -1,10 +1,11 @@
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use rtc_core::audio::AudioMut;
 use rtc_core::fec::FecDecoder;
 use rtc_core::jitter::Inserted;
-use rtc_core::opus::OpusDecoder;
 use rtc_core::time::Instant;
 use rtc_core::{ConfigError, Malformed, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::nack::{Arrival as Found, NackConfig, NackGenerator};
@@ -14,6 +15,7 @@ use rtc_fec::rtx::{Received, RtxReceiver, RtxReceiverConfig};
 use rtc_fec::ulpfec::{UlpfecDecoder, UlpfecDecoderConfig};
 use rtc_jitter::{AudioPlayout, PlayoutConfig, PlayoutStats, Pulled};
 
+use super::decoder::Decoder;
 use super::protection::NACK_DEADLINE;
 use super::{Arrival, OPUS, Origin, RED, RLC, RTX, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
 use crate::wav::RATE;
@@ -29,6 +31,12 @@ const MAX_STEP: i16 = 200;
 /// From this loss on the buffer holds all it may, down to that.
 const WAIT_FROM: f64 = 0.58;
 const WAIT_UNTIL: f64 = 0.5;
+/// So many more of the first packets that came than that did not are no chance: where seven of ten are lost, once in 70 times.
+const CLEAR: i32 = 5;
+/// After so many packets the average tells more than what is left of the first.
+const UNCLEAR: f64 = 40.0;
+/// Retransmissions kept until the first voice packet tells what they are of: those of 320 ms.
+const MAX_EARLY: usize = 16;
 /// Arrivals kept for whoever watches; nothing depends on them.
 const MAX_ARRIVALS: usize = 1_024;
 
@@ -45,11 +53,16 @@ pub(super) struct Receiver {
     loss: f64,
     /// How many packets that figure rests on.
     expected: f64,
+    /// Packets of the first ones that came, less those that did not; `None` once it is clear which are the more.
+    first: Option<i32>,
+    /// Retransmissions that came before the first voice packet.
+    early: VecDeque<RtpPacket>,
     /// Made when the first voice packet tells which stream retransmissions belong to.
     rtx: Option<RtxReceiver>,
     nack: Option<NackGenerator>,
     voice: Option<Ssrc>,
-    playout: AudioPlayout<OpusDecoder>,
+    playout: AudioPlayout<Decoder>,
+    copies: Arc<AtomicU64>,
     arrivals: VecDeque<Arrival>,
     /// Voice packets that reached the play-out, by any way.
     pub(super) received: u64,
@@ -73,6 +86,10 @@ impl Receiver {
         ulpfec.payload_type = ULPFEC;
         let mut rlc = RlcDecoderConfig::default();
         rlc.payload_type = RLC;
+        let copies = Arc::default();
+        let mut playout = AudioPlayout::new(playout, Decoder::new(config.format(), Arc::clone(&copies))?)?;
+        // Until it is clear that most arrives: what is not played yet can still be waited for.
+        playout.set_min_delay(MAX_BUFFER);
         Ok(Self {
             packet_time: config.limits.packet_time,
             last: None,
@@ -81,10 +98,13 @@ impl Receiver {
             red: RedDecoder::new(red),
             loss: 0.0,
             expected: FIRST_WEIGHT,
+            first: Some(0),
+            early: VecDeque::with_capacity(MAX_EARLY),
             rtx: None,
             voice: None,
             nack: config.nack.then(|| NackGenerator::new(nack)).transpose()?,
-            playout: AudioPlayout::new(playout, OpusDecoder::new(config.format())?)?,
+            playout,
+            copies,
             arrivals: VecDeque::with_capacity(MAX_ARRIVALS),
             received: 0,
             malformed: 0,
@@ -95,6 +115,13 @@ impl Receiver {
     pub(super) fn receive(&mut self, now: Instant, packet: RtpPacket) {
         if self.sort(now, packet).is_err() {
             self.malformed += 1;
+        }
+        while self.rtx.is_some()
+            && let Some(packet) = self.early.pop_front()
+        {
+            if self.sort(now, packet).is_err() {
+                self.malformed += 1;
+            }
         }
         while let Some(recovered) = self.ulpfec.poll_recovered() {
             self.media(now, &recovered, Origin::Ulpfec);
@@ -133,6 +160,16 @@ impl Receiver {
         self.nack.as_ref().and_then(NackGenerator::poll_timeout)
     }
 
+    /// Whether of the first packets fewer came than did not.
+    pub(super) fn misses_much(&self) -> bool {
+        self.first.is_some_and(|more| more < 0)
+    }
+
+    /// Frames decoded from deep redundancy.
+    pub(super) fn deep_copies(&self) -> u64 {
+        self.copies.load(Ordering::Relaxed)
+    }
+
     pub(super) fn buffer_delay(&self) -> Duration {
         self.playout.current_delay()
     }
@@ -161,7 +198,12 @@ impl Receiver {
                 self.media(now, &packet, Origin::Direct);
             }
             _ => {
-                let Some(rtx) = &mut self.rtx else { return Ok(()) };
+                let Some(rtx) = &mut self.rtx else {
+                    if self.early.len() < MAX_EARLY && RTX.iter().any(|types| types.rtx == packet.payload_type()) {
+                        self.early.push_back(packet);
+                    }
+                    return Ok(());
+                };
                 if let Received::Original(mut original) = rtx.receive(&packet)? {
                     original.rewrite(|header| {
                         header.set_extension(TRANSPORT_SEQUENCE, &[0; 2]);
@@ -217,6 +259,16 @@ impl Receiver {
             let lost = if nth < step { 1.0 } else { 0.0 };
             self.expected = (self.expected + 1.0).min(LOSS_MEMORY);
             self.loss += (lost - self.loss) / self.expected;
+        }
+        if let Some(more) = &mut self.first {
+            *more += 2 - i32::from(step);
+            if *more >= CLEAR {
+                self.playout.set_min_delay(Duration::ZERO);
+                self.first = None;
+            } else if self.expected >= UNCLEAR {
+                self.first = None;
+            }
+            return;
         }
         if self.loss > WAIT_FROM {
             self.playout.set_min_delay(MAX_BUFFER);

@@ -11,9 +11,8 @@ use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
 use rtc_core::{Bitrate, ConfigError, DataSize, RtpPacket, RtpTime, SeqNum};
-use rtc_fec::controller::Conditions;
-use rtc_fec::loss::LossModel;
-use rtc_fec::red::{RedEncoder, RedEncoderConfig};
+use rtc_fec::controller::{Account, Conditions, Outcome};
+use rtc_fec::red::{self, RedEncoder, RedEncoderConfig};
 use rtc_fec::repair::{Carried, RepairConfig, RepairScheduler};
 use rtc_fec::rlc::{MAX_WINDOW, RlcEncoder, RlcEncoderConfig};
 use rtc_fec::rtx::{Retransmit, RtxHistory, RtxHistoryConfig};
@@ -22,7 +21,7 @@ use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 
 use crate::wav::RATE;
 
-use super::protection::{ASSUMED_LOSS, DRED_SPAN, PATIENT, Protection, RESIDUAL};
+use super::protection::{PATIENT, Protection, RESIDUAL};
 use super::{OPUS, RED, RLC, RTX, Spoken, Streams, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
 
 /// Largest Opus packet (RFC 6716 §3.4: 1275 bytes for one frame) and room to spare.
@@ -36,6 +35,9 @@ const MAX_SPOKEN: usize = 256;
 /// The rate before the first feedback: room for redundancy from the start, where a call itself needs a third of it.
 pub(super) const START_RATE: Bitrate = Bitrate::from_kbps(300);
 
+/// Packets remembered that bring others: those of two seconds at 50 a second, and as many answers to requests.
+const MAX_BRINGING: usize = 256;
+
 /// How long protection keeps taking its time after the last need: each change costs the listener a moment.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -44,6 +46,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Outgoing {
     pub(super) packet: RtpPacket,
     pub(super) carried: Option<Carried>,
+    /// Voice packets it brings that the repair would not know of.
+    pub(super) brings: Option<Brings>,
+}
+
+/// A voice packet and so many before it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brings {
+    newest: SeqNum,
+    older: u16,
 }
 
 /// From microphone to pacer.
@@ -68,6 +79,12 @@ pub(super) struct Sender {
     history: RtxHistory,
     rlc: RlcEncoder,
     repair: RepairScheduler,
+    /// Packets on their way that bring what the repair would not know of, by their transport-wide numbers, oldest first.
+    bringing: VecDeque<(u64, Brings)>,
+    /// The packet to be sent a second time with the next sound.
+    again: Option<SeqNum>,
+    /// Whether nothing is known of the path yet.
+    unknown: bool,
     /// Until when protection takes its time, and the time last told.
     patient_until: Option<Instant>,
     now: Instant,
@@ -80,8 +97,12 @@ pub(super) struct Sender {
     pub(super) first_timestamp: RtpTime,
     pub(super) frames: u64,
     pub(super) voice_size: DataSize,
-    /// Packets of media sent again, or in coded repair.
-    pub(super) repaired: u64,
+    /// Copies, retransmissions and repair packets sent.
+    pub(super) redundant: u64,
+    /// What protection was expected to do, and what feedback says it did.
+    pub(super) account: Account,
+    /// What of the counters is in the account.
+    accounted: Outcome,
     /// Packets the pacer or the encoder could not take.
     pub(super) dropped: u64,
 }
@@ -101,12 +122,7 @@ impl Sender {
         (rlc.payload_type, rlc.ssrc, rlc.window) = (RLC, Some(streams.coded), MAX_WINDOW);
         let mut repair = RepairConfig::default();
         repair.residual = RESIDUAL;
-        let assumed = LossModel::random(ASSUMED_LOSS, Duration::from_millis(100));
-        let mut protection = Protection::choose(&Conditions::new(assumed, START_RATE), config.limits, false);
-        if config.limits.dred {
-            // Until it is known how much is lost, it may be most.
-            protection.dred = Some(DRED_SPAN);
-        }
+        let protection = Protection::unknown(config.limits);
         let mut sender = Self {
             config,
             streams,
@@ -125,6 +141,9 @@ impl Sender {
             history: RtxHistory::new(rtx)?,
             rlc: RlcEncoder::new(rlc)?,
             repair: RepairScheduler::new(repair)?,
+            bringing: VecDeque::with_capacity(MAX_BRINGING),
+            again: None,
+            unknown: true,
             patient_until: None,
             now: Instant::ZERO,
             rtt: Duration::ZERO,
@@ -135,7 +154,9 @@ impl Sender {
             first_timestamp,
             frames: 0,
             voice_size: DataSize::ZERO,
-            repaired: 0,
+            redundant: 0,
+            account: Account::default(),
+            accounted: Outcome::default(),
             dropped: 0,
         };
         sender.protect(protection);
@@ -150,6 +171,7 @@ impl Sender {
             self.frame.as_mut().slice_mut(self.filled, part.samples()).copy_from(part);
             done += part.samples();
             self.filled += part.samples();
+            self.send_again(now);
             if self.filled == self.frame_len {
                 self.send_frame(now);
                 self.filled = 0;
@@ -170,32 +192,81 @@ impl Sender {
             }
             if let Retransmit::Packet(packet) = self.history.retransmit(now, seq) {
                 self.resendable = self.resendable - DataSize::of(packet.as_ref());
-                self.enqueue(now, Priority::Retransmission, packet, None);
+                self.redundant += 1;
+                let brings = Some(Brings { newest: seq, older: 0 });
+                self.enqueue(now, Priority::Retransmission, Outgoing { packet, carried: None, brings });
             }
+        }
+    }
+
+    /// Sends the packet before a second time, if half of the next has been captured since, or all.
+    fn send_again(&mut self, now: Instant) {
+        if 2 * self.filled < self.frame_len {
+            return;
+        }
+        let Some(seq) = self.again.take() else { return };
+        if let Retransmit::Packet(packet) = self.history.retransmit(now, seq) {
+            self.redundant += 1;
+            let brings = Some(Brings { newest: seq, older: 0 });
+            self.enqueue(now, Priority::Retransmission, Outgoing { packet, carried: None, brings });
         }
     }
 
     /// Follows the network: what the path carries, and what it loses.
     pub(super) fn adapt(&mut self, now: Instant, conditions: &Conditions, pacing: Bitrate) {
+        self.repair.set_path(conditions.path);
+        self.rate = conditions.rate;
+        self.pacer.set_rate(now, pacing);
+        self.unknown &= !Protection::is_known(conditions);
+        if self.unknown {
+            return;
+        }
         let patient = self.patient_until.is_some_and(|until| now < until);
         let protection = Protection::choose(conditions, self.config.limits, patient);
         if Protection::choose(conditions, self.config.limits, false).repair.is_some() {
             self.patient_until = Some(now + PATIENCE);
         }
-        self.repair.set_path(conditions.path);
         self.protect(protection);
-        self.rate = conditions.rate;
-        self.pacer.set_rate(now, pacing);
     }
 
-    /// Takes what became of packets, for repair.
+    /// Takes what became of packets, for repair, and for the account of it.
     pub(super) fn on_feedback(&mut self, now: Instant, results: &[PacketResult]) {
+        for result in results.iter().filter(|result| result.received.is_some()) {
+            let Ok(at) = self.bringing.binary_search_by_key(&result.packet.id, |(id, _)| *id) else { continue };
+            let (_, Brings { newest, older }) = self.bringing[at];
+            (0..=older).for_each(|back| self.repair.on_covered(now, newest - back));
+        }
         self.repair.on_feedback(now, results);
+        let stats = self.repair.stats();
+        let total = Outcome { media: stats.delivered + stats.missed, repair: self.redundant, missed: stats.missed };
+        let before = self.accounted;
+        if total.media > before.media {
+            let new = Outcome {
+                media: total.media - before.media,
+                repair: total.repair - before.repair,
+                missed: total.missed - before.missed,
+            };
+            self.account.add(self.protection.expected_residual, self.protection.expected_overhead, new);
+            self.accounted = total;
+        }
     }
 
     /// A packet left under this transport-wide number.
-    pub(super) fn on_sent(&mut self, now: Instant, id: u64, carried: Carried) {
-        self.repair.on_sent(now, id, carried);
+    pub(super) fn on_sent(&mut self, now: Instant, id: u64, carried: Option<Carried>, brings: Option<Brings>) {
+        if let Some(carried) = carried {
+            self.repair.on_sent(now, id, carried);
+        }
+        if let Some(brings) = brings {
+            if self.bringing.len() == MAX_BRINGING {
+                self.bringing.pop_front();
+            }
+            self.bringing.push_back((id, brings));
+        }
+    }
+
+    /// What is done about the loss.
+    pub(super) fn protection(&self) -> Protection {
+        self.protection
     }
 
     pub(super) fn set_rtt(&mut self, rtt: Duration) {
@@ -215,7 +286,10 @@ impl Sender {
         if self.protection.repair.is_none() {
             return;
         }
-        while let Some(carried) = self.repair.poll(now) {
+        // What waits for the rate is chosen too early, and comes too late.
+        while self.pacer.is_empty()
+            && let Some(carried) = self.repair.poll(now)
+        {
             let packet = match carried {
                 Carried::Media(seq) | Carried::Copy(seq) => match self.history.retransmit(now, seq) {
                     Retransmit::Packet(packet) => Some(packet),
@@ -224,15 +298,16 @@ impl Sender {
                 Carried::Coded { .. } => self.rlc.repair_over(self.repair.unknown(carried)),
             };
             if let Some(packet) = packet {
-                self.repaired += 1;
-                self.enqueue(now, Priority::Retransmission, packet, Some(carried));
+                self.redundant += 1;
+                self.enqueue(now, Priority::Retransmission, Outgoing { packet, carried: Some(carried), brings: None });
             }
         }
     }
 
-    /// The scheduler sends again on purpose within a round trip; requests that cross do not.
+    /// What is sent again on purpose may be within a round trip; answers to requests that crossed are not.
     fn apply_rtt(&mut self) {
-        self.history.set_rtt(if self.protection.repair.is_some() { Duration::ZERO } else { self.rtt });
+        let on_purpose = self.protection.repair.is_some() || self.protection.twice;
+        self.history.set_rtt(if on_purpose { Duration::ZERO } else { self.rtt });
     }
 
     pub(super) fn poll_spoken(&mut self) -> Option<Spoken> {
@@ -297,28 +372,37 @@ impl Sender {
         self.voice_size += DataSize::of(packet.as_ref());
 
         let packet = if self.protection.red_copies > 0 { self.red.encode(&packet) } else { packet };
+        let older = copies_in(&packet);
+        self.redundant += u64::from(older);
         if self.protection.ulpfec_group.is_some() {
             self.ulpfec.protect(&packet);
         }
         self.history.insert(now, &packet);
-        let mut carried = None;
-        if self.protection.repair.is_some() {
-            self.rlc.protect(&packet);
-            self.repair.on_media(now, seq, now + PATIENT);
-            carried = Some(Carried::Media(seq));
-        }
-        self.enqueue(now, Priority::Audio, packet, carried);
-        while let Some(repair) = self.ulpfec.poll_repair() {
-            self.enqueue(now, Priority::Repair, repair, None);
+        // Also while it does nothing, so that it knows what is on its way when it begins.
+        self.rlc.protect(&packet);
+        self.repair.on_media(now, seq, now + PATIENT);
+        let brings = (older > 0).then_some(Brings { newest: seq, older });
+        self.again = self.protection.twice.then_some(seq);
+        self.enqueue(now, Priority::Audio, Outgoing { packet, carried: Some(Carried::Media(seq)), brings });
+        while let Some(packet) = self.ulpfec.poll_repair() {
+            self.redundant += 1;
+            self.enqueue(now, Priority::Repair, Outgoing { packet, carried: None, brings: None });
         }
     }
 
-    fn enqueue(&mut self, now: Instant, priority: Priority, packet: RtpPacket, carried: Option<Carried>) {
-        let size = DataSize::of(packet.as_ref());
-        if self.pacer.enqueue(now, priority, size, Outgoing { packet, carried }) == Enqueued::Overflow {
+    fn enqueue(&mut self, now: Instant, priority: Priority, outgoing: Outgoing) {
+        let size = DataSize::of(outgoing.packet.as_ref());
+        if self.pacer.enqueue(now, priority, size, outgoing) == Enqueued::Overflow {
             self.dropped += 1;
         }
     }
+}
+
+/// How many packets before it a packet has copies of.
+fn copies_in(packet: &RtpPacket) -> u16 {
+    let blocks = (packet.payload_type() == RED).then(|| red::blocks(packet.payload()).ok()).flatten();
+    let copies = blocks.into_iter().flatten().filter(|block| !block.primary).count();
+    u16::try_from(copies).unwrap_or(u16::MAX)
 }
 
 fn samples_in(time: Duration) -> usize {

@@ -110,11 +110,12 @@ fn packets_stay_short_for_a_while() {
 fn the_account_follows_what_comes() {
     let mut controller = Controller::new(VoiceConfig::default()).unwrap();
     controller.update(Instant::ZERO, &conditions(0.3, 40, 2_000));
-    (0..100).for_each(|_| controller.on_outcome(50, 25, 1));
+    let outcome = Outcome { media: 50, repair: 25, missed: 1 };
+    (0..100).for_each(|_| controller.on_outcome(outcome));
     let account = controller.account();
     assert!((account.residual - 0.02).abs() < 1e-3 && (account.overhead - 0.5).abs() < 1e-3);
     assert!((account.expected_overhead - controller.plan().expected_overhead).abs() < 1e-3);
-    controller.on_outcome(0, 0, 0);
+    controller.on_outcome(Outcome::default());
     assert_eq!(controller.account(), account);
 }
 

@@ -89,6 +89,18 @@ fn what_repair_packets_solve_counts_as_delivered() {
     assert_eq!(scheduler.stats().delivered, 2);
 }
 
+/// A packet is lost, but one that arrives carries a copy of it.
+#[test]
+fn what_the_receiver_has_by_other_means_is_not_sent_again() {
+    let mut scheduler = scheduler(0.5, 40);
+    (0..2).for_each(|seq| media(&mut scheduler, 0, seq));
+    scheduler.on_feedback(at(50), &[result(0, false), result(1, true)]);
+    scheduler.on_covered(at(50), SeqNum(0));
+    scheduler.on_covered(at(50), SeqNum(7));
+    assert_eq!(all(&mut scheduler, 200), []);
+    assert_eq!((scheduler.stats().delivered, scheduler.in_doubt()), (2, 0));
+}
+
 #[test]
 fn a_missed_packet_is_counted_and_was_expected_to_be() {
     let mut scheduler = scheduler(0.7, 40);

@@ -42,7 +42,11 @@ impl Bins {
         self.0.len()
     }
 
-    pub(super) fn timeline(self, residual_loss_percent: Vec<Option<f64>>) -> Timeline {
+    pub(super) fn timeline(
+        self,
+        residual_loss_percent: Vec<Option<f64>>,
+        expected_unrepaired_percent: Vec<Option<f64>>,
+    ) -> Timeline {
         let each = |value: fn(&Bin) -> Option<f64>| self.0.iter().map(value).collect();
         let over_a_second = |value: fn(&[Bin]) -> Option<f64>| {
             (1..=self.0.len()).map(|end| value(&self.0[end.saturating_sub(SECOND)..end])).collect()
@@ -58,6 +62,7 @@ impl Bins {
                 (sent > 0).then(|| percent(bins.iter().map(|bin| bin.lost).sum(), sent))
             }),
             residual_loss_percent,
+            expected_unrepaired_percent,
             capacity_kbps: each(|bin| bin.capacity),
             target_kbps: each(|bin| bin.target),
             sent_kbps: over_a_second(|bins| {
