@@ -79,9 +79,9 @@ fn seventy_and_eighty_percent_loss_are_still_a_call() {
                 let mean = later.iter().copied().sum::<f64>() / later.len() as f64;
                 assert!(mean < settled_at_most, "{net}: {mean} %: {later:?}");
                 assert_ne!(Verdict::of([&s, &s]), Verdict::Dead);
-                // What is sent is what was planned, but for what the plan knows of bursts and of shared repair.
-                assert!(s.repair_percent < 1.5 * s.expected_repair_percent + 100.0, "{net}: {s:?}");
-                assert!(s.unrepaired_percent < s.expected_unrepaired_percent + 15.0, "{net}: {s:?}");
+                // What protection is expected to do is what it does, as far as packets looked at one by one tell.
+                assert!((0.6..1.5).contains(&(s.repair_percent / s.expected_repair_percent)), "{net}: {s:?}");
+                assert!((s.unrepaired_percent - s.expected_unrepaired_percent).abs() < 15.0, "{net}: {s:?}");
                 let reasons: f64 = s.protection.iter().map(|reason| reason.percent).sum();
                 assert!((reasons - 100.0).abs() < 1e-6, "{net}: {s:?}");
             }

@@ -7,8 +7,8 @@
 //! 1. Nothing, where the residual is met without.
 //! 2. [Repair driven by the sender](crate::repair), where a feedback round fits before the deadline: it costs what is lost.
 //! 3. Deep redundancy and in-band FEC of Opus, whose bits are in the packet already: they are taken out of the voice's rate.
-//! 4. RED copies or parity ahead of loss, where no round fits.
-//! 5. Packets of half the length, where the deadline leaves too few of them.
+//! 4. RED copies or coded repair packets ahead of loss, whichever is less, where no round fits.
+//! 5. Packets of half the length, where what goes inside them has too few before the deadline.
 //!
 //! Where the loss is congestion, nothing is added: media is cut first, and repair gets what random loss needs.
 
@@ -29,7 +29,7 @@ mod voice;
 pub use account::{Account, Outcome};
 pub use plan::{Conditions, CongestionMemory, Reason};
 pub use video::{LayerPlan, VideoConfig, VideoPlan, plan_video};
-pub use voice::{Dred, VoiceConfig, VoicePlan, plan_voice};
+pub use voice::{Dred, DredReach, VoiceConfig, VoicePlan, plan_voice};
 
 /// Plans for voice, and keeps account of what comes of it.
 #[derive(Debug, Clone)]

@@ -42,6 +42,7 @@ mod chain;
 mod choice;
 mod config;
 mod flights;
+mod losses;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -49,6 +50,7 @@ mod value;
 use chain::Chain;
 pub use config::{RepairConfig, RepairStats};
 use flights::{Fate, Flights};
+pub(crate) use losses::Losses;
 use value::Value;
 pub(crate) use value::outlook;
 
@@ -122,9 +124,10 @@ impl RepairScheduler {
         let path = LossModel::random(0.1, Duration::from_millis(100));
         let premium = config.first_premium;
         let mut chain = Chain::new();
-        chain.set_loss(path.loss);
+        let losses = losses_on(&path);
+        chain.set_losses(losses);
         Ok(Self {
-            value: Value::new(path.loss, premium),
+            value: Value::new(losses, premium),
             path,
             premium,
             tracked: VecDeque::with_capacity(config.max_packets),
@@ -194,7 +197,8 @@ impl RepairScheduler {
 
     /// Takes the path as it is now.
     pub fn set_path(&mut self, path: LossModel) {
-        let changed = (path.loss - self.value.loss()).abs() > LOSS_STEP;
+        let (new, old) = (losses_on(&path), self.value.losses());
+        let changed = (new.loss - old.loss).abs().max((new.again - old.again).abs()) > LOSS_STEP;
         self.path = path;
         if changed {
             self.reprice();
@@ -334,7 +338,12 @@ impl RepairScheduler {
     }
 
     fn reprice(&mut self) {
-        self.value = Value::new(self.path.loss, self.premium);
-        self.chain.set_loss(self.path.loss);
+        let losses = losses_on(&self.path);
+        self.value = Value::new(losses, self.premium);
+        self.chain.set_losses(losses);
     }
+}
+
+fn losses_on(path: &LossModel) -> Losses {
+    Losses { loss: path.loss, again: path.again() }
 }

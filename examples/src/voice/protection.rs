@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use rtc_core::Bitrate;
 use rtc_core::opus::dred_span;
-use rtc_fec::controller::{Conditions, Reason, VoiceConfig, VoicePlan, plan_voice};
+use rtc_fec::controller::{Conditions, DredReach, Reason, VoiceConfig, VoicePlan, plan_voice};
 use rtc_fec::loss::LossModel;
 
 use super::sender::START_RATE;
@@ -133,6 +133,8 @@ impl Protection {
         let all = plan_config(conditions.rate, limits);
         let mut config = all;
         config.deadline = PROMPT;
+        // Repair packets ahead would make the play-out wait for as many packets as they cover.
+        config.parity = false;
         config.short_packet_time = config.packet_time;
         // Without waiting for feedback, as if there were none before the deadline.
         let mut alone = *conditions;
@@ -207,7 +209,7 @@ impl Protection {
         if let Some(rate) = dred {
             // Deep redundancy comes on top of the voice the user wants, as the other protection does, and instead of copies and
             // of short packets, which would leave it less.
-            config.dred = true;
+            config.dred = Some(DredReach(dred_span));
             config.max_bitrate = limits.voice.max(rate);
             config.min_bitrate = config.max_bitrate;
             config.max_copies = 0;

@@ -7,7 +7,7 @@ use rtc_core::Bitrate;
 use rtc_core::time::Instant;
 
 use crate::loss::LossModel;
-use crate::repair::outlook;
+use crate::repair::{Losses, outlook};
 
 /// Reserve before a deadline, for processing and pacing.
 const MARGIN: Duration = Duration::from_millis(5);
@@ -59,9 +59,16 @@ impl Conditions {
         deadline.saturating_sub(self.path.rtt / 2 + self.path.jitter + MARGIN)
     }
 
-    /// What repair driven by the sender leaves missing and costs in packets per packet, each packet looked at alone.
-    pub(super) fn driven(&self, loss: f64, deadline: Duration, residual: f64) -> (f64, f64) {
-        outlook(loss, self.rounds(deadline), residual)
+    /// The losses that protection may be spent on: what is left of them when a queue stands is by chance.
+    pub(super) fn losses(&self) -> Losses {
+        let loss = self.protectable();
+        if self.congested { Losses::random(loss) } else { Losses { loss, again: self.path.again().clamp(loss, 0.95) } }
+    }
+
+    /// What repair driven by the sender leaves missing and costs in packets per packet, `most` at most, each packet looked at
+    /// alone.
+    pub(super) fn driven(&self, deadline: Duration, residual: f64, most: f64) -> (f64, f64) {
+        outlook(self.losses(), self.rounds(deadline), residual, most)
     }
 }
 
@@ -112,6 +119,8 @@ pub enum Reason {
     Ahead,
     /// There are too few packets before the deadline: they are made shorter.
     ShortPackets,
+    /// The rate does not carry repair: the codec's deep redundancy covers what is missing.
+    Deep,
     /// The rate does not carry what the residual would take.
     Budget,
     /// No protection meets the residual before the deadline.
@@ -124,7 +133,8 @@ impl fmt::Display for Reason {
             Self::Clean => "little is lost",
             Self::Congestion => "the path is full: media gives way",
             Self::Repair => "what is lost is sent again in time",
-            Self::Ahead => "no round trip fits: copies go ahead",
+            Self::Ahead => "no round trip fits: redundancy goes ahead",
+            Self::Deep => "deep redundancy covers what the rate cannot repair",
             Self::ShortPackets => "more and shorter packets, as few arrive",
             Self::Budget => "the rate is spent",
             Self::OutOfReach => "more is lost than can be brought back in time",
@@ -132,14 +142,22 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Copies after which less than `residual` is missing if each is lost by itself: the least n with loss^(n + 1) <= residual.
-pub(super) fn copies_for(loss: f64, residual: f64) -> usize {
-    let mut missing = loss;
-    for copies in 0..64 {
-        if missing <= residual {
-            return copies;
+/// Copies in the packets that follow after which less than `residual` is missing.
+pub(super) fn copies_for(losses: Losses, residual: f64) -> usize {
+    (0..64).find(|copies| losses.all(copies + 1) <= residual).map_or(64, |copies| copies.unsigned_abs() as usize)
+}
+
+/// The fraction of packets missing with so many repair packets for `source` packets, any `source` of all of which bring the rest
+/// back: those lost of which too few others arrive.
+pub(super) fn parity_missing(loss: f64, source: usize, repair: usize) -> f64 {
+    // The probability of `n` others that arrived, less than `source` of them.
+    let mut arrived = vec![0.0; source.max(1)];
+    arrived[0] = 1.0;
+    for _ in 1..source + repair {
+        for n in (1..arrived.len()).rev() {
+            arrived[n] = arrived[n] * loss + arrived[n - 1] * (1.0 - loss);
         }
-        missing *= loss;
+        arrived[0] *= loss;
     }
-    64
+    loss * arrived.iter().sum::<f64>()
 }

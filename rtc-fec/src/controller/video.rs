@@ -108,7 +108,7 @@ fn layer(conditions: &Conditions, config: &VideoConfig, loss: f64, residual: f64
     // A frame is missing if any packet of it is.
     let per_packet = residual / config.frame_packets.max(1) as f64;
     if conditions.rounds(config.deadline) > 0 {
-        let (missing, overhead) = conditions.driven(loss, config.deadline, per_packet);
+        let (missing, overhead) = conditions.driven(config.deadline, per_packet, f64::INFINITY);
         let expected_residual = (missing * config.frame_packets as f64).min(1.0);
         return LayerPlan { residual, ahead: 0.0, overhead, expected_residual };
     }

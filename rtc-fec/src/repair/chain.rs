@@ -11,6 +11,8 @@
 //! in which packets in the air count with the probability that they arrive. A group is whole if nothing of it is missing, or if
 //! the need is zero after it or after any later one.
 
+use super::losses::Losses;
+
 /// Groups looked at together.
 pub(super) const MAX_GROUPS: usize = 16;
 /// Copies in the air of one packet that are told apart.
@@ -53,17 +55,17 @@ impl Group {
 /// Working memory for [`cost`](Chain::cost).
 #[derive(Debug, Clone)]
 pub(super) struct Chain {
-    loss: f64,
+    losses: Losses,
     before: Box<[Distribution; MAX_GROUPS]>,
 }
 
 impl Chain {
     pub(super) fn new() -> Self {
-        Self { loss: 0.0, before: Box::new([[0.0; MAX_NEED + 1]; MAX_GROUPS]) }
+        Self { losses: Losses::random(0.0), before: Box::new([[0.0; MAX_NEED + 1]; MAX_GROUPS]) }
     }
 
-    pub(super) fn set_loss(&mut self, loss: f64) {
-        self.loss = loss;
+    pub(super) fn set_losses(&mut self, losses: Losses) {
+        self.losses = losses;
     }
 
     /// The cost to go, in packets: what is needed will be sent until it arrives, and for groups that are not whole by then their
@@ -87,44 +89,45 @@ impl Chain {
         need[0] = 1.0;
         for (group, before) in groups.iter().zip(self.before.iter_mut()) {
             before[..=most].copy_from_slice(need);
-            add_missing(need, group, self.loss);
-            take(need, group, self.loss);
+            add_missing(need, group, self.losses);
+            take(need, group, self.losses.loss);
         }
-        let mut cost = need.iter().zip(0_u32..).map(|(p, n)| p * f64::from(n)).sum::<f64>() * EARLY / (1.0 - self.loss);
+        let mut cost =
+            need.iter().zip(0_u32..).map(|(p, n)| p * f64::from(n)).sum::<f64>() * EARLY / (1.0 - self.losses.loss);
         // The probability that the need never becomes zero from here on, by the need so far.
         let mut never = [1.0; MAX_NEED + 1];
         let never = &mut never[..=most];
         for (index, (group, before)) in groups.iter().zip(self.before.iter()).enumerate().rev() {
             never[0] = 0.0;
-            untake(never, group, self.loss);
-            let risk = not_whole(group, &before[..=most], never, self.loss);
+            untake(never, group, self.losses.loss);
+            let risk = not_whole(group, &before[..=most], never, self.losses);
             each(index, risk);
             cost += group.premium * risk;
-            unadd(never, group, self.loss);
+            unadd(never, group, self.losses);
         }
         cost
     }
 }
 
 /// The probability that something of `group` is missing, and stays so: `never` by the need with what is missing.
-fn not_whole(group: &Group, before: &[f64], never: &[f64], loss: f64) -> f64 {
+fn not_whole(group: &Group, before: &[f64], never: &[f64], losses: Losses) -> f64 {
     let mut all = [0.0; MAX_NEED + 1];
     let all = &mut all[..before.len()];
     all.copy_from_slice(before);
-    add_missing(all, group, loss);
+    add_missing(all, group, losses);
     let stays = |need: &[f64]| need.iter().zip(never).map(|(p, q)| p * q).sum::<f64>();
     if group.unknown[0] > 0 {
         return stays(all);
     }
     let none_missing: f64 =
-        (1_i32..).zip(&group.unknown[1..]).map(|(air, n)| (1.0 - loss.powi(air)).powi((*n).into())).product();
+        (1_i32..).zip(&group.unknown[1..]).map(|(air, n)| (1.0 - losses.all(air)).powi((*n).into())).product();
     (stays(all) - none_missing * stays(before)).max(0.0)
 }
 
 /// Adds the missing packets of the group to the need.
-fn add_missing(need: &mut [f64], group: &Group, loss: f64) {
+fn add_missing(need: &mut [f64], group: &Group, losses: Losses) {
     for (air, count) in (0_i32..).zip(group.unknown) {
-        let missing = loss.powi(air);
+        let missing = losses.all(air);
         for _ in 0..count {
             for n in (1..need.len()).rev() {
                 // What cannot be told apart counts as the most.
@@ -161,9 +164,9 @@ fn untake(function: &mut [f64], group: &Group, loss: f64) {
 }
 
 /// A function of the need after [`add_missing`] as one of the need before.
-fn unadd(function: &mut [f64], group: &Group, loss: f64) {
+fn unadd(function: &mut [f64], group: &Group, losses: Losses) {
     for (air, count) in (0_i32..).zip(group.unknown) {
-        let missing = loss.powi(air);
+        let missing = losses.all(air);
         for _ in 0..count {
             for n in 0..function.len() - 1 {
                 function[n] = function[n] * (1.0 - missing) + function[n + 1] * missing;
@@ -185,7 +188,7 @@ mod tests {
     /// Of the cost, what is due to groups that are not whole.
     fn risk(groups: &[Group], loss: f64) -> f64 {
         let mut chain = Chain::new();
-        chain.set_loss(loss);
+        chain.set_losses(Losses::random(loss));
         let free: Vec<_> = groups.iter().map(|group| Group { premium: 0.0, ..*group }).collect();
         chain.cost(groups) - chain.cost(&free)
     }
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn what_is_needed_is_paid_until_it_arrives() {
         let mut chain = Chain::new();
-        chain.set_loss(0.5);
+        chain.set_losses(Losses::random(0.5));
         let lost = Group { premium: 0.0, ..group(&[3], 1, 0) };
         assert!((chain.cost(&[lost]) - 4.0 * EARLY).abs() < 1e-12);
     }
