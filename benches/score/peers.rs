@@ -4,8 +4,8 @@
 use crate::interop::Crossing;
 use crate::memory::Heap;
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
+    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
@@ -106,6 +106,16 @@ pub(crate) enum Element {
 /// Packet types.
 pub(crate) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     rust::packet_codes()
+}
+
+/// SRTP.
+pub(crate) fn protections() -> Vec<Subject<MakeProtection>> {
+    rust::protections()
+}
+
+/// Selective forwarding.
+pub(crate) fn forwarders() -> Vec<Subject<MakeForwarder>> {
+    rust::forwarders()
 }
 
 fn joined<M>(mut first: Vec<M>, second: Vec<M>) -> Vec<M> {

@@ -8,6 +8,7 @@ use rtc_core::bwe::BandwidthEstimator;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, Frequency, RtpPacket, RtpTime, SeqNum};
+use rtc_transport::srtp::Profile;
 
 /// Who is measured.
 pub(crate) struct Subject<M> {
@@ -155,6 +156,34 @@ pub(crate) trait PacketCode {
 
 /// Makes a packet code.
 pub(crate) type MakePacketCode = Box<dyn Fn() -> Box<dyn PacketCode>>;
+
+/// Both ends of one direction of SRTP under one master key.
+pub(crate) trait Protection {
+    /// Protects the RTP packet that `buffer` begins with, `len` bytes of it; the buffer has room for what is added. Gives the
+    /// protected packet, empty if it could not be.
+    fn protect<'a>(&'a mut self, buffer: &'a mut [u8], len: usize) -> &'a [u8];
+
+    /// Undoes that.
+    fn unprotect<'a>(&'a mut self, packet: &'a mut [u8]) -> &'a [u8];
+
+    /// The same for RTCP, at any cost.
+    fn protect_rtcp(&mut self, packet: &[u8]) -> Vec<u8>;
+
+    /// Undoes that.
+    fn unprotect_rtcp(&mut self, packet: &[u8]) -> Vec<u8>;
+}
+
+/// Makes a protection with master key and salt, both as long as the profile says.
+pub(crate) type MakeProtection = Box<dyn Fn(Profile, &[u8], &[u8]) -> Box<dyn Protection>>;
+
+/// Forwards one stream to subscribers that have keys of their own.
+pub(crate) trait Forwarder {
+    /// Hands on a packet, whose numbers go up by one each time, and gives the bytes of all datagrams that leave for it.
+    fn forward(&mut self, now: Instant, packet: &RtpPacket) -> usize;
+}
+
+/// Makes a forwarder to so many subscribers, or says why it cannot.
+pub(crate) type MakeForwarder = Box<dyn Fn(usize) -> Result<Box<dyn Forwarder>, String>>;
 
 /// Makes an echo canceller for mono frames of 10 ms at this rate; `None` if it has none for that rate.
 pub(crate) type MakeCanceller = Box<dyn Fn(Frequency) -> Option<Box<dyn EchoCanceller>>>;

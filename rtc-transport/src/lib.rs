@@ -5,6 +5,7 @@ mod rng;
 
 #[cfg(feature = "capture")]
 pub mod capture;
+pub mod fanout;
 pub mod feedback;
 #[cfg(feature = "udp")]
 pub mod io;

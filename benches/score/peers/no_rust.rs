@@ -1,8 +1,8 @@
 //! What feature `peers-rust` would bring.
 
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
+    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -27,6 +27,14 @@ pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     absent(["rtp", "rtc-rtp"])
+}
+
+pub(super) fn protections() -> Vec<Subject<MakeProtection>> {
+    absent(["webrtc-srtp", "rtc-srtp"])
+}
+
+pub(super) fn forwarders() -> Vec<Subject<MakeForwarder>> {
+    absent(["str0m"])
 }
 
 pub(super) fn cancellers() -> Vec<Subject<MakeCanceller>> {

@@ -1,8 +1,8 @@
 //! Peers from the crate registry.
 
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeMeter, MakeMix, MakePacketCode, MakePlayer, MakeProcessor,
-    MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
+    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 mod audio;
@@ -11,6 +11,8 @@ mod interceptor;
 mod mix;
 mod nack;
 mod packet;
+mod srtp;
+mod str0m;
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
     let private =
@@ -44,6 +46,14 @@ pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     packet::codes()
+}
+
+pub(super) fn protections() -> Vec<Subject<MakeProtection>> {
+    srtp::protections()
+}
+
+pub(super) fn forwarders() -> Vec<Subject<MakeForwarder>> {
+    vec![str0m::forwarder()]
 }
 
 pub(super) fn cancellers() -> Vec<Subject<MakeCanceller>> {

@@ -13,6 +13,7 @@ mod nlms;
 mod pacing;
 mod pcm;
 mod svc;
+mod temporal;
 mod video;
 
 pub use bwe::{FixedRate, ReceivedRate};
@@ -24,4 +25,5 @@ pub use nlms::Nlms;
 pub use pacing::LeakyBucket;
 pub use pcm::{Coding, PcmDecoder, PcmEncoder};
 pub use svc::Filter;
+pub use temporal::TemporalSelector;
 pub use video::{RawVideoDecoder, RawVideoEncoder};

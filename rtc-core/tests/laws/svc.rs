@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use rtc_core::svc::{Forward, LayerSelector};
 use rtc_core::testkit::laws::{self, Stream};
-use rtc_core::testkit::naive::Filter;
+use rtc_core::testkit::naive::{Filter, TemporalSelector};
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, RtpPacket, RtpTime, SeqNum, Ssrc};
 
@@ -23,6 +23,8 @@ fn base_only() -> Filter {
 fn the_naive_keep_the_laws() {
     laws::layer_selector(Filter::all, &Stream::video());
     laws::layer_selector(base_only, &Stream::video());
+    let temporal = || TemporalSelector::new([100, 500, 2_000].map(Bitrate::from_kbps).into());
+    laws::layer_selector(temporal, &Stream::video());
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use rtc_transport::srtp::{Crypto, MasterKey, Profile, Protector, SrtpConfig, Unprotector};
 
+mod forward;
 mod rfc3711;
 mod rfc7714;
 
