@@ -25,6 +25,7 @@ mod replay;
 mod scenarios;
 mod sync;
 mod video;
+mod video_cost;
 
 use curves::Page;
 use oracle::{Curve, Point, fixed_delay_for};
@@ -88,7 +89,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
         let logarithms: Vec<f64> = values.into_iter().map(f64::ln).collect();
         report.add_targeted(&setting, metric, mean(&logarithms).exp(), Target::AtMost(most));
     }
-    for score in [hour::score, cost::score, sync::score, video::score] {
+    for score in [hour::score, cost::score, video_cost::score, sync::score, video::score] {
         if let Err(error) = score(options, bar, &mut report) {
             bar.suspend(|| eprintln!("{error}"));
         }

@@ -42,6 +42,9 @@ pub struct DelayConfig {
     pub quantile: f64,
     /// Time constant of forgetting: what was seen this long ago weighs 1/e. Default 30 s.
     pub memory: Duration,
+    /// The same of a second, shorter memory: the target is the lesser of what both ask for. Default 8 s, so that delay is taken back
+    /// soon after a bad time; shorter ones conceal more under steady jitter. As long as `memory` or longer, there is only one.
+    pub recent: Duration,
     /// Window of the fastest packet that lateness is measured against. Default 4 s: long enough to meet an unqueued packet
     /// under heavy jitter, short enough to follow a path whose queue stays full.
     pub base_window: Duration,
@@ -60,6 +63,7 @@ impl Default for DelayConfig {
             ms_per_loss_percent: 30.0,
             quantile: 0.9,
             memory: Duration::from_secs(30),
+            recent: Duration::from_secs(8),
             base_window: Duration::from_secs(4),
             repair_delay: None,
         }
@@ -82,6 +86,9 @@ impl DelayConfig {
         }
         if self.memory < Duration::from_secs(1) {
             return Err(ConfigError::new("memory", "must be 1 s at least"));
+        }
+        if self.recent < Duration::from_secs(1) {
+            return Err(ConfigError::new("recent", "must be 1 s at least"));
         }
         if self.base_window < Duration::from_secs(1) {
             return Err(ConfigError::new("base_window", "must be 1 s at least"));

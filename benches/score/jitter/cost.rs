@@ -152,7 +152,8 @@ impl Cost {
     }
 }
 
-fn least(of_all: &mut Vec<f64>, round: Vec<f64>) {
+/// Keeps the least time of each call.
+pub(super) fn least(of_all: &mut Vec<f64>, round: Vec<f64>) {
     if of_all.is_empty() {
         *of_all = round;
         return;
@@ -163,14 +164,14 @@ fn least(of_all: &mut Vec<f64>, round: Vec<f64>) {
 /// Nanoseconds that `work` takes by the wall clock: it takes far less to read than that of the thread, which is a call of the system
 /// that leaves caches cold. What else the machine does meanwhile goes with the rounds.
 #[expect(clippy::disallowed_methods, reason = "the time work takes is what is measured")]
-fn timed<T>(work: impl FnOnce() -> T) -> f64 {
+pub(super) fn timed<T>(work: impl FnOnce() -> T) -> f64 {
     let start = std::time::Instant::now();
     core::hint::black_box(work());
     start.elapsed().as_secs_f64() * 1e9
 }
 
 /// What timing nothing takes, in nanoseconds.
-fn idle() -> f64 {
+pub(super) fn idle() -> f64 {
     let mut times: Vec<f64> = (0..1_000).map(|_| timed(|| ())).collect();
     percentile(&mut times, 10.0)
 }

@@ -3,7 +3,7 @@ use core::time::Duration;
 use rtc_core::ConfigError;
 use rtc_core::time::Instant;
 
-use super::histogram::{BIN, Histogram};
+use super::histogram::{BIN, Cheapest, Histogram};
 use super::policy::{Aim, DelayPolicy, ExpectedStall, Lateness, Reason};
 use super::stall::{Forecast, Stalls, pays, raised};
 use super::{DelayConfig, duration};
@@ -17,14 +17,47 @@ const MAX_AGING: Duration = Duration::from_secs(1);
 const RAISE: f64 = 0.15;
 
 /// The delay of least cost under the jitter seen lately, raised for stalls that come at regular intervals. The default policy.
+///
+/// Lately is told twice, by a long memory and a short one, and the lesser delay of both is taken: what a bad time asks for is paid for
+/// while it lasts, if there was enough of it to matter, and not for half a minute after it.
 #[derive(Debug)]
 pub struct LeastCost {
     config: DelayConfig,
-    lateness: Histogram,
+    long: Scale,
+    short: Scale,
     stalls: Stalls,
-    /// Time learnt from, as far as it is remembered.
+    /// Time learnt from.
     experience: Duration,
     wanted: Aim,
+}
+
+/// Lateness as one memory has it.
+#[derive(Debug)]
+struct Scale {
+    memory: Duration,
+    lateness: Histogram,
+}
+
+impl Scale {
+    fn new(memory: Duration, start_delay: Duration) -> Self {
+        let mut lateness = Histogram::new();
+        // Packets at the upper edge of a bin are in its own bin, so the prior asks for exactly its delay.
+        lateness.add(nanos(start_delay).saturating_sub(1), PRIOR_WEIGHT);
+        Self { memory, lateness }
+    }
+
+    /// Takes note of a packet, `elapsed` after the one before.
+    fn add(&mut self, late: Nanos, elapsed: Duration) {
+        let keep = 1.0 - elapsed.as_secs_f64() / self.memory.as_secs_f64();
+        self.lateness.forget(keep.max(0.5));
+        self.lateness.add(late, 1.0);
+    }
+
+    /// The delay of least cost up to `max`, after so long an experience.
+    fn cheapest(&self, config: &DelayConfig, experience: Duration, max: Duration) -> Cheapest {
+        let known = experience.min(self.memory).as_secs_f64() / self.memory.as_secs_f64();
+        self.lateness.cheapest(100.0 * config.ms_per_loss_percent, config.quantile * known, max)
+    }
 }
 
 impl LeastCost {
@@ -32,20 +65,21 @@ impl LeastCost {
     /// [`ConfigError`] for settings that contradict each other or are out of range.
     pub fn new(config: DelayConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut lateness = Histogram::new();
-        // Packets at the upper edge of a bin are in its own bin, so the prior asks for exactly its delay.
-        lateness.add(nanos(config.start_delay).saturating_sub(1), PRIOR_WEIGHT);
+        let scale = |memory| Scale::new(memory, config.start_delay);
+        let (long, short) = (scale(config.memory), scale(config.recent.min(config.memory)));
         let wanted = Aim::new(config.start_delay, Reason::Start);
         let stalls = Stalls::default();
-        let mut policy = Self { config, lateness, stalls, experience: Duration::ZERO, wanted };
+        let mut policy = Self { config, long, short, stalls, experience: Duration::ZERO, wanted };
         policy.update();
         Ok(policy)
     }
 
     fn update(&mut self) {
-        let ms_per_late = 100.0 * self.config.ms_per_loss_percent;
-        let quantile = self.config.quantile * self.experience.as_secs_f64() / self.config.memory.as_secs_f64();
-        let best = self.lateness.cheapest(ms_per_late, quantile, self.config.max_delay);
+        let mut best = self.long.cheapest(&self.config, self.experience, self.config.max_delay);
+        if self.short.memory < self.long.memory {
+            let short = self.short.cheapest(&self.config, self.experience, best.delay);
+            best = if short.delay < best.delay { short } else { best };
+        }
         let reason = match () {
             () if self.experience.is_zero() => Reason::Start,
             () if best.guarded => Reason::Quantile,
@@ -63,17 +97,18 @@ impl DelayPolicy for LeastCost {
         let held = !packet.repaired && self.stalls.observe(packet.now, late);
         let elapsed = packet.elapsed.min(MAX_AGING);
         self.experience = (self.experience + elapsed).min(self.config.memory);
-        let keep = 1.0 - elapsed.as_secs_f64() / self.config.memory.as_secs_f64();
-        self.lateness.forget(keep.max(0.5));
         // What was prepared for asks for no delay at other times.
-        self.lateness.add(if held && foreseen { 0 } else { late }, 1.0);
+        let late = if held && foreseen { 0 } else { late };
+        self.long.add(late, elapsed);
+        self.short.add(late, elapsed);
         self.update();
     }
 
     fn on_rise(&mut self, rise: Duration) {
         // Smaller rises are clock skew, which says nothing about lateness seen before.
         if rise >= BIN {
-            self.lateness.shift_down(nanos(rise));
+            self.long.lateness.shift_down(nanos(rise));
+            self.short.lateness.shift_down(nanos(rise));
         }
     }
 

@@ -157,5 +157,6 @@ fn impossible_settings_are_named() {
     assert_eq!(broken(|config| config.ms_per_loss_percent = f64::NAN), Err("ms_per_loss_percent"));
     assert_eq!(broken(|config| config.quantile = 1.0), Err("quantile"));
     assert_eq!(broken(|config| config.memory = Duration::ZERO), Err("memory"));
+    assert_eq!(broken(|config| config.recent = Duration::ZERO), Err("recent"));
     assert_eq!(broken(|config| config.base_window = Duration::ZERO), Err("base_window"));
 }
