@@ -110,6 +110,7 @@ impl CongestionRecorder {
         let timestamp = NtpTime::from_bits(ntp.to_bits().wrapping_add(0xffff)).to_short();
         // What rounding up added belongs to every offset, in microseconds.
         let ahead = ((ntp.to_bits().wrapping_neg() & 0xffff) * 1_000_000) >> 32;
+        let report = to_micros(now) + ahead;
         self.pool.clear();
         let mut room = (room & !3) - FRAME_LEN;
         let (mut waits, mut fresh) = (false, false);
@@ -117,7 +118,7 @@ impl CongestionRecorder {
             let index = (self.turn + step) % self.streams.len();
             let stream = &mut self.streams[index];
             let fits = room.saturating_sub(BLOCK_HEAD) / 4 * 2;
-            let told = stream.tell(since, fits, &mut self.pool, |at| offset(now, at, ahead), &mut self.stats);
+            let told = stream.tell(since, fits, &mut self.pool, |at| offset(report, at), &mut self.stats);
             room -= told.len;
             fresh |= told.fresh;
             if told.waits && !waits {
@@ -240,9 +241,9 @@ fn mark(arrival: u64) -> Ecn {
     }
 }
 
-/// From `arrival` to the report's time, which is `ahead` microseconds after `now`.
-fn offset(now: Instant, arrival: u64, ahead: u64) -> ArrivalOffset {
-    let micros = (to_micros(now) + ahead).checked_sub(arrival >> 2);
+/// From `arrival` to the report's time, which is in microseconds.
+fn offset(report: u64, arrival: u64) -> ArrivalOffset {
+    let micros = report.checked_sub(arrival >> 2);
     // To the nearest of 1024 units a second.
     match micros.map(|micros| (micros.saturating_mul(1_024) + 500_000) / 1_000_000) {
         None => ArrivalOffset::Unavailable,

@@ -144,11 +144,10 @@ pub(crate) fn put_block(
     out.put_u32(ssrc.0);
     out.put_u16(begin.0);
     out.put_u16(count);
-    for index in 0..count {
-        out.put_u16(to_wire(arrival(index)));
-    }
-    if count % 2 == 1 {
-        out.put_u16(0);
+    let start = out.len();
+    out.resize(start + 2 * usize::from(count).next_multiple_of(2), 0);
+    for (metric, index) in out[start..].as_chunks_mut::<2>().0.iter_mut().zip(0..count) {
+        *metric = to_wire(arrival(index)).to_be_bytes();
     }
 }
 

@@ -7,8 +7,8 @@ use super::{Raw, write_framed};
 
 mod chunk;
 
-use chunk::Chunk;
 pub(crate) use chunk::Symbol;
+use chunk::{Chunk, Fates};
 
 /// Feedback message type of transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
 pub(super) const FORMAT: u8 = 15;
@@ -78,16 +78,7 @@ impl TransportFeedback {
     #[must_use]
     pub fn statuses(&self) -> Statuses<'_> {
         let (chunks, deltas) = self.body.split_at(self.chunks_len);
-        Statuses {
-            chunks,
-            deltas,
-            seq: self.base,
-            left: self.status_count,
-            chunk: Chunk::default(),
-            at: 0,
-            len: 0,
-            arrival: 0,
-        }
+        Statuses { chunks, deltas, seq: self.base, left: self.status_count, fates: Fates::default(), arrival: 0 }
     }
 
     pub(super) fn parse(raw: Raw) -> Result<Self, Malformed> {
@@ -148,26 +139,25 @@ impl Head {
         pool.clear();
         // Cut to whole words, as padding will extend what is written to them.
         let mut room = (room & !3).saturating_sub(4 + FIXED_LEN);
-        let mut covered = 0;
+        let (mut covered, mut told) = (0, 0);
+        let all = deltas_len(symbols);
         while covered < symbols.len() {
-            let fitting = fitting(&symbols[covered..], room);
+            let rest = &symbols[covered..];
+            // Where all that is left fits, there is no need to look how much does.
+            let fitting = if 2 + all - told <= room { rest.len() } else { fitting(rest, room) };
             if fitting == 0 {
                 break;
             }
-            let (chunk, len) = Chunk::first_of(&symbols[covered..covered + fitting]);
-            room -= 2 + deltas_len(&symbols[covered..covered + len]);
+            let (chunk, len) = Chunk::first_of(&rest[..fitting]);
+            let deltas_len = deltas_len(&rest[..len]);
+            room -= 2 + deltas_len;
             pool.put_u16(chunk.to_wire());
             covered += len;
+            told += deltas_len;
         }
         let chunks_len = pool.len();
-        let with_delta = symbols[..covered].iter().filter(|symbol| **symbol != Symbol::Lost);
-        for (symbol, delta) in with_delta.zip(deltas) {
-            let [high, low] = delta.to_be_bytes();
-            match symbol {
-                Symbol::Large => pool.put_slice(&[high, low]),
-                _ => pool.put_u8(low),
-            }
-        }
+        pool.resize(chunks_len + told, 0);
+        put_deltas(&mut pool[chunks_len..], deltas);
         TransportFeedback {
             sender: self.sender,
             media: self.media,
@@ -178,6 +168,24 @@ impl Head {
             body: pool.split().freeze(),
             chunks_len,
         }
+    }
+}
+
+/// Fills `out` with the first of `deltas`, in one byte each where that is enough, as their symbols say.
+fn put_deltas(mut out: &mut [u8], deltas: &[i16]) {
+    for delta in deltas {
+        let bytes = delta.to_be_bytes();
+        out = match (out, u8::try_from(*delta)) {
+            ([first, rest @ ..], Ok(small)) => {
+                *first = small;
+                rest
+            }
+            ([high, low, rest @ ..], Err(_)) => {
+                [*high, *low] = bytes;
+                rest
+            }
+            _ => return,
+        };
     }
 }
 
@@ -221,36 +229,41 @@ pub struct Statuses<'a> {
     deltas: &'a [u8],
     seq: SeqNum,
     left: u16,
-    chunk: Chunk,
-    at: usize,
-    len: usize,
+    fates: Fates,
     arrival: i32,
 }
 
 impl Iterator for Statuses<'_> {
     type Item = PacketStatus;
 
+    #[inline]
     fn next(&mut self) -> Option<PacketStatus> {
         self.left = self.left.checked_sub(1)?;
-        // `while`, because a run may have length zero.
-        while self.at == self.len {
-            let word = self.chunks.try_get_u16().ok()?;
-            self.chunk = Chunk::from_wire(word);
-            (self.at, self.len) = (0, self.chunk.len());
-        }
-        let delta = match self.chunk.symbol(self.at)? {
-            Symbol::Lost => None,
-            Symbol::Small => Some(i32::from(self.deltas.try_get_u8().ok()?)),
-            Symbol::Large => Some(i32::from(self.deltas.try_get_i16().ok()?)),
+        let symbol = loop {
+            if let Some(symbol) = self.fates.next() {
+                break symbol;
+            }
+            let (word, rest) = self.chunks.split_first_chunk()?;
+            (self.fates, self.chunks) = (Chunk::from_wire(u16::from_be_bytes(*word)).fates(), rest);
         };
         let seq = self.seq;
-        (self.at, self.seq) = (self.at + 1, seq.next());
+        self.seq = seq.next();
+        let delta = match symbol {
+            0 => return Some(PacketStatus { seq, arrival: None }),
+            1 => {
+                let (delta, rest) = self.deltas.split_first()?;
+                self.deltas = rest;
+                i32::from(*delta)
+            }
+            _ => {
+                let (delta, rest) = self.deltas.split_first_chunk()?;
+                self.deltas = rest;
+                i32::from(i16::from_be_bytes(*delta))
+            }
+        };
         // 65535 deltas of 16 bits add up to less than 32 bits.
-        let arrival = delta.map(|delta| {
-            self.arrival += delta;
-            self.arrival
-        });
-        Some(PacketStatus { seq, arrival })
+        self.arrival += delta;
+        Some(PacketStatus { seq, arrival: Some(self.arrival) })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

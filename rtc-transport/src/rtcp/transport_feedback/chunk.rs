@@ -36,9 +36,27 @@ pub(crate) enum Chunk {
     TwoBit(u16),
 }
 
-impl Default for Chunk {
-    fn default() -> Self {
-        Self::Run { bits: 0, len: 0 }
+/// The fates a chunk tells, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fates {
+    left: u16,
+    /// The next fate in the highest bits.
+    bits: u16,
+    /// How far down these are, and how far the next ones below; a run has no next ones.
+    down: u8,
+    step: u8,
+}
+
+impl Iterator for Fates {
+    /// Two bits, never the reserved value in feedback that was checked.
+    type Item = u16;
+
+    #[inline]
+    fn next(&mut self) -> Option<u16> {
+        self.left = self.left.checked_sub(1)?;
+        let fate = self.bits >> self.down;
+        self.bits <<= self.step;
+        Some(fate)
     }
 }
 
@@ -96,6 +114,14 @@ impl Chunk {
         }
     }
 
+    pub(super) const fn fates(self) -> Fates {
+        match self {
+            Self::Run { bits, len } => Fates { left: len, bits: bits << 14, down: 14, step: 0 },
+            Self::OneBit(bits) => Fates { left: 14, bits: bits << 2, down: 15, step: 1 },
+            Self::TwoBit(bits) => Fates { left: 7, bits: bits << 2, down: 14, step: 2 },
+        }
+    }
+
     /// The fate at `index`, which must be below [`len`](Self::len); `None` if it is the reserved one.
     pub(super) const fn symbol(self, index: usize) -> Option<Symbol> {
         Symbol::from_bits(match self {
@@ -109,6 +135,7 @@ impl Chunk {
     pub(super) fn deltas_len(self, count: usize) -> Option<usize> {
         match self {
             Self::Run { bits, .. } => Some(count * Symbol::from_bits(bits)?.delta_len()),
+            Self::OneBit(bits) => Some((bits >> (ONE_BITS - count.min(ONE_BITS))).count_ones() as usize),
             _ => (0..count).map(|index| self.symbol(index).map(Symbol::delta_len)).sum(),
         }
     }
