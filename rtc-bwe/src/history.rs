@@ -113,6 +113,11 @@ impl History {
         })
     }
 
+    /// Bytes sent that are not known to be lost.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.sent_bytes.saturating_sub(self.lost_bytes)
+    }
+
     fn slot(slots: &mut [Slot], id: u64) -> &mut Slot {
         // The length is a power of two.
         let index = id & (slots.len() as u64 - 1);

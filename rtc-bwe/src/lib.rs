@@ -5,14 +5,17 @@ mod aimd;
 mod allocation;
 mod arrival;
 mod check;
+mod compete;
 mod config;
 mod coupled;
 mod delay;
 mod estimator;
 mod history;
+mod idle;
 mod ledger;
 mod limits;
 mod loss;
+mod marks;
 mod meter;
 mod nada;
 mod probe;
@@ -26,7 +29,9 @@ mod throughput;
 mod trendline;
 
 pub use allocation::{Allocator, AllocatorConfig, AllocatorStats, Demand, StreamId};
-pub use config::{AimdConfig, GccConfig, LossConfig, ProbeConfig, QueueConfig, TrendlineConfig};
+pub use config::{
+    AimdConfig, CompeteConfig, GccConfig, LossConfig, MarksConfig, ProbeConfig, QueueConfig, TrendlineConfig,
+};
 pub use coupled::{FlowGroup, FlowGroupConfig, FlowId};
 pub use estimator::Gcc;
 pub use ledger::PacketStats;
@@ -34,4 +39,4 @@ pub use nada::{Nada, NadaConfig, NadaMode, NadaSnapshot};
 pub use remb::{ReceiverEstimator, ReceiverEstimatorConfig, ReceiverEstimatorStats};
 pub use reported::{Reported, ReportedConfig, ReportedStats};
 pub use scream::{Scream, ScreamConfig, ScreamSnapshot};
-pub use stats::{Reason, Snapshot, State, Stats, Usage};
+pub use stats::{LossKind, Reason, Snapshot, State, Stats, Usage};

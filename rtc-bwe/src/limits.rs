@@ -33,6 +33,11 @@ impl Limits {
         self.min
     }
 
+    /// The most the application can use, whatever the other side allows at present.
+    pub(crate) const fn useful(&self) -> Bitrate {
+        self.max
+    }
+
     pub(crate) fn max(&self) -> Bitrate {
         self.max.min(self.remote).max(self.min)
     }

@@ -164,6 +164,11 @@ impl Loss {
         }
     }
 
+    /// Whether the rate is lowered only to see if that helps.
+    pub(crate) const fn is_testing(&self) -> bool {
+        matches!(self.phase, Phase::Testing { .. })
+    }
+
     /// Fraction of packets lost of late.
     pub(crate) fn fraction(&self) -> f64 {
         self.recent(WINDOW).fraction()

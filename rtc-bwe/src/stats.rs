@@ -58,6 +58,8 @@ pub enum State {
     Hold,
     /// Congestion: below the capacity of the link until its queue is drained.
     Decrease,
+    /// Others keep the queue full: a share of it as TCP would have.
+    Compete,
 }
 
 /// What the delay gradient says (draft-ietf-rmcat-gcc-02 §5.4).
@@ -102,12 +104,29 @@ pub enum Reason {
     Rebase,
     /// A short dip to measure the delay of the empty path again.
     Refresh,
+    /// Others fill the queue however little is sent: a share of the link is claimed, or no longer.
+    Competition,
     /// A probe was delivered.
     Probe,
     /// Feedback stayed out.
     FeedbackTimeout,
     /// The application changed the limits or the route.
     Application,
+}
+
+/// What the loss of late is put down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum LossKind {
+    /// There is none.
+    #[default]
+    None,
+    /// The path loses packets whatever the rate.
+    Random,
+    /// A full queue, or a limit on the rate.
+    Congestion,
+    /// It is being found out.
+    Unknown,
 }
 
 /// What the estimator believes now.
@@ -140,6 +159,12 @@ pub struct Snapshot {
     pub loss: f32,
     /// Fraction of packets lost at random, not by congestion.
     pub random_loss: f32,
+    /// What that loss is put down to.
+    pub loss_kind: LossKind,
+    /// Mean share of packets that came with congestion marks.
+    pub marked: f32,
+    /// The application sends much less than it may, so that there is little to learn from.
+    pub is_idle: bool,
     /// Time from sending a packet to the reaction on its feedback.
     pub response_time: Duration,
 }

@@ -150,7 +150,8 @@ pub enum PathEvent {
 pub struct Estimate {
     /// The rate all media together should have, transport headers included.
     pub target: Bitrate,
-    /// The part of the target that is likely to last, for decisions that are dear to undo, as switching a layer.
+    /// The rate that is likely to last, for decisions that are dear to undo, as switching a layer; a dip of the target to drain
+    /// a queue leaves it as it is.
     pub stable: Bitrate,
     /// The rate for the pacer: what bursts of media may leave at.
     pub pacing: Bitrate,

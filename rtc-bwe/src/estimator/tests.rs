@@ -1,7 +1,7 @@
-use rtc_core::DataSize;
-use rtc_core::bwe::ProbeId;
+use rtc_core::bwe::{Ecn, ProbeId};
 
 use super::*;
+use crate::stats::Usage;
 
 /// A sender that sends what it may in packets of 5 ms, over a link of `capacity` with 20 ms of delay each way.
 struct Path {
@@ -212,4 +212,55 @@ fn a_jump_of_the_receivers_clock_is_counted_and_forgotten() {
     assert_eq!(path.gcc.stats().clock_jumps, 1);
     assert!(path.target() >= before);
     assert_eq!(path.gcc.snapshot().queue_delay, Duration::ZERO);
+}
+
+#[test]
+fn a_remote_limit_that_is_lifted_leaves_nothing_behind() {
+    let mut path = Path::new(no_probes(), 2_000);
+    path.until(5_000);
+    path.gcc.on_path_event(path.now, PathEvent::RemoteLimit(Bitrate::from_kbps(200)));
+    let limits = ApplicationLimits::new(Bitrate::from_kbps(50), Bitrate::from_kbps(5_000));
+    path.gcc.set_application(path.now, limits);
+    assert_eq!(path.target(), 200);
+    path.until(10_000);
+    assert_eq!(path.target(), 200);
+    path.gcc.on_path_event(path.now, PathEvent::RemoteLimit(Bitrate::MAX));
+    path.until(20_000);
+    assert!(path.target() > 1_800, "{}", path.target());
+}
+
+#[test]
+fn an_application_that_wants_more_is_probed_for() {
+    let mut path = Path::new(GccConfig::default(), 20_000);
+    let usual = ApplicationLimits::new(Bitrate::from_kbps(50), Bitrate::from_kbps(5_000));
+    path.gcc.set_application(path.now, usual.with_desired(Bitrate::from_kbps(300)));
+    path.until(1_000);
+    while path.gcc.poll_probe(path.now).is_some() {}
+    path.gcc.set_application(path.now, usual.with_desired(Bitrate::from_kbps(2_000)));
+    let probe = path.gcc.poll_probe(path.now + Duration::from_secs(2)).expect("a probe");
+    assert_eq!(probe.rate, Bitrate::from_kbps(2_000));
+}
+
+#[test]
+fn what_lasts_does_not_dip_with_a_drain() {
+    let mut path = Path::new(no_probes(), 2_000);
+    path.until(20_000);
+    let mut least = (u64::MAX, u64::MAX);
+    for millis in (20_000..30_000).step_by(50) {
+        path.until(millis);
+        let estimate = path.gcc.estimate();
+        least = (least.0.min(estimate.target.as_bps()), least.1.min(estimate.stable.as_bps()));
+        assert!(estimate.stable <= Bitrate::from_kbps(2_100), "{}", estimate.stable);
+    }
+    assert!(least.0 < 1_860_000 && least.1 > 1_860_000, "{least:?}");
+}
+
+#[test]
+fn the_window_holds_a_round_trip_and_a_queue_that_is_borne() {
+    let mut path = Path::new(no_probes(), 2_000);
+    path.until(20_000);
+    let estimate = path.gcc.estimate();
+    let window = estimate.window.expect("there is one");
+    assert!(window >= estimate.target.size_in(Duration::from_millis(120)), "{window:?}");
+    assert!(window <= estimate.target.size_in(Duration::from_millis(400)), "{window:?}");
 }

@@ -106,7 +106,7 @@ fn check(estimate: Estimate) {
     assert!(target > Bitrate::ZERO, "the target is never zero");
     assert!(target < SANE && pacing < SANE, "the estimate is a rate of this world: {estimate:?}");
     assert!(pacing >= target, "bursts leave no slower than the target: {estimate:?}");
-    assert!(stable > Bitrate::ZERO && stable <= target, "what lasts is a part of the target: {estimate:?}");
+    assert!(stable > Bitrate::ZERO && stable < SANE, "what lasts is a rate of this world: {estimate:?}");
     assert!(padding <= pacing, "padding leaves no faster than the pacer: {estimate:?}");
     assert!(window != Some(DataSize::ZERO), "the window lets something leave");
     assert!((0.0..=1.0).contains(&random_loss), "random loss is a fraction: {random_loss}");
