@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use rtc_core::testkit::netem::Outage;
 use rtc_core::testkit::trace::DeliveryTrace;
 
+use crate::guard::CallKey;
 use crate::network;
 
 /// A two-party voice call: through an emulated network in virtual time, or live over UDP.
@@ -56,6 +57,9 @@ pub struct Options {
     /// Where the sounds and reports go
     #[arg(long, value_name = "DIR", default_value = "out/call", global = true)]
     pub out: PathBuf,
+    /// The key of a live call, as the listener tells it. A secret for one call; agreeing on one (DTLS) is not part of this
+    #[arg(long, value_name = "HEX", global = true)]
+    pub key: Option<CallKey>,
     /// Length of the call in seconds
     #[arg(long, value_name = "S", default_value = "20", value_parser = within(0.5..=3600.0), global = true)]
     pub seconds: f64,
@@ -196,13 +200,15 @@ impl Cli {
 }
 
 /// Clap's message without its usage and hints, which are a `--help` away.
-fn one_line(message: &str) -> String {
+pub(crate) fn one_line(message: &str) -> String {
     let first: Vec<_> = message.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
     first.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// A parser of finite numbers in `range`.
-fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+pub(crate) fn within(
+    range: RangeInclusive<f64>,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
     move |text| match text.parse::<f64>() {
         Ok(value) if range.contains(&value) => Ok(value),
         _ => Err(format!("must be a number from {} to {}", range.start(), range.end())),
@@ -210,7 +216,7 @@ fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + 
 }
 
 /// A parser of addresses by number or name: the first that the name has.
-fn resolve(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     let mut addrs = text.to_socket_addrs().map_err(|error| error.to_string())?;
     addrs.next().ok_or_else(|| "the name has no address".into())
 }
@@ -277,6 +283,7 @@ mod tests {
             &["--packet", "17"],
             &["--no-such-thing"],
             &["connect", "nowhere"],
+            &["connect", "127.0.0.1:5004", "--key", "1234"],
             &["--live", "--loss", "3"],
             &["--live", "--net", "wifi"],
             &["--outage", "3"],

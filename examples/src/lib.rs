@@ -1,11 +1,13 @@
 #![forbid(unsafe_code)]
-//! Compositions of the rtc crates that people copy: the two-party voice call.
+//! Compositions of the rtc crates that people copy: the two-party voice call, and sound over RTP to and from other programs.
 //!
 //! [`voice`] is the composition itself, sans-IO like the crates it is made of. [`simulate`] runs two of its endpoints in
-//! virtual time, [`live`] one over a UDP socket. [`paths`] sends audio over several paths of which one fails.
+//! virtual time, [`live`] one over a UDP socket. [`paths`] sends audio over several paths of which one fails. [`rtp`] is the
+//! plainest composition there is: one stream, one way.
 
 pub mod chart;
 pub mod cli;
+pub mod guard;
 pub mod live;
 mod microphone;
 pub mod network;
@@ -13,6 +15,7 @@ pub mod output;
 pub mod paths;
 pub mod progress;
 pub mod report;
+pub mod rtp;
 pub mod simulate;
 pub mod voice;
 pub mod wav;

@@ -1,21 +1,20 @@
-//! The same endpoint over real sockets: one loop that waits for packets, the sound card's beat, and deadlines.
+//! The same endpoint over real sockets: one loop that waits for packets, the sound card's beat, and deadlines. All of it is
+//! encrypted (SRTP) with a key that the listener makes and the caller is told; see [`crate::guard`].
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::net::UdpSocket;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant as StdInstant;
 
-use bytes::Bytes;
-use rtc_core::RtpPacket;
 use rtc_core::audio::AudioBuffer;
+use rtc_core::bwe::Ecn;
 use rtc_core::time::{Instant, earliest};
-use rtc_transport::rtcp::is_rtcp;
+use rtc_transport::io::{Clock, Datagram, SendStats, UdpConfig, UdpIo};
 
 use crate::cli::Options;
+use crate::guard::{CallKey, Guard};
 use crate::output;
 use crate::voice::{Endpoint, VoiceConfig};
 use crate::wav::{self, RATE};
@@ -30,11 +29,14 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest sleep: Ctrl-C is noticed within it.
 const NAP: Duration = Duration::from_millis(50);
-/// Largest datagram worth receiving.
-const MAX_DATAGRAM: usize = 2_048;
+/// Shortest sleep.
+const MIN_NAP: Duration = Duration::from_micros(100);
+/// Datagrams taken in before anything else gets its turn.
+const MAX_BURST: usize = 64;
 
-/// How the far end introduces itself to [`both`].
+/// How the far end introduces itself to [`both`], and to whoever is to tell its key.
 const LISTENING: &str = "listening on ";
+const KEY: &str = "key ";
 
 /// Waits for a call on `addr` and plays the far end; whether the media arrived.
 ///
@@ -42,11 +44,17 @@ const LISTENING: &str = "listening on ";
 /// One line if the socket or the output cannot be used.
 pub fn listen(addr: SocketAddr, options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Result<bool, String> {
     output::check(&options.out)?;
-    let socket = UdpSocket::bind(addr).map_err(|error| format!("{addr}: {error}"))?;
-    let local = socket.local_addr().map_err(|error| error.to_string())?;
-    output::say(&format!("{LISTENING}{local}"));
-    let [_, far] = says;
-    talk(&socket, None, options, voice, far, "far")
+    let key = options.key.clone().map_or_else(CallKey::random, Ok)?;
+    let clock = Clock::new();
+    block_on(async {
+        let io = UdpIo::bind(addr, clock, UdpConfig::default()).map_err(|error| format!("{addr}: {error}"))?;
+        output::say(&format!("{LISTENING}{}", io.local_addr()));
+        if options.key.is_none() {
+            output::say(&format!("{KEY}{key}"));
+        }
+        let [_, far] = says;
+        talk((io, clock, key.guard(false)?), None, options, voice, far, "far").await
+    })
 }
 
 /// Calls `addr` and plays the near end; whether the media arrived.
@@ -60,10 +68,17 @@ pub fn connect(
     says: [AudioBuffer; 2],
 ) -> Result<bool, String> {
     output::check(&options.out)?;
-    let any = if addr.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).map_err(|error| error.to_string())?;
-    let [near, _] = says;
-    talk(&socket, Some(addr), options, voice, near, "near")
+    let key = options.key.as_ref().ok_or("the listener tells a key, which --key takes")?;
+    let clock = Clock::new();
+    block_on(async {
+        let any = SocketAddr::new(
+            if addr.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() },
+            0,
+        );
+        let io = UdpIo::bind(any, clock, UdpConfig::default()).map_err(|error| error.to_string())?;
+        let [near, _] = says;
+        talk((io, clock, key.guard(true)?), Some(addr), options, voice, near, "near").await
+    })
 }
 
 /// Starts a listening process on this machine and calls it.
@@ -82,7 +97,10 @@ pub fn both(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Re
         .spawn()
         .map_err(|error| error.to_string())?;
     let mut words = BufReader::new(listener.stdout.take().ok_or("the listening process says nothing")?);
-    let answered = greeting(&mut words).and_then(|addr| connect(addr, options, voice, says));
+    let answered = greeting(&mut words, options.key.clone()).and_then(|(addr, key)| {
+        let options = Options { key: Some(key), ..options.clone() };
+        connect(addr, &options, voice, says)
+    });
     if answered.is_err() {
         // It may be gone already, which is just as well.
         let _ = listener.kill();
@@ -94,17 +112,25 @@ pub fn both(options: &Options, voice: VoiceConfig, says: [AudioBuffer; 2]) -> Re
     answered.map(|arrived| arrived && listened.success())
 }
 
-/// The address the listening process tells in its first line.
-fn greeting(words: &mut impl BufRead) -> Result<SocketAddr, String> {
-    let mut line = String::new();
-    words.read_line(&mut line).map_err(|error| error.to_string())?;
-    let addr = line.trim().strip_prefix(LISTENING).and_then(|addr| addr.parse().ok());
-    addr.ok_or_else(|| format!("the listening process said {line:?}"))
+/// What the listening process tells in its first lines: its address, and the key unless there is one.
+fn greeting(words: &mut impl BufRead, key: Option<CallKey>) -> Result<(SocketAddr, CallKey), String> {
+    let mut line = || {
+        let mut line = String::new();
+        words.read_line(&mut line).map(|_| line).map_err(|error| error.to_string())
+    };
+    let said = line()?;
+    let addr = said.trim().strip_prefix(LISTENING).and_then(|addr| addr.parse().ok());
+    let addr = addr.ok_or_else(|| format!("the listening process said {said:?}"))?;
+    let key = match key {
+        Some(key) => key,
+        None => line()?.trim().strip_prefix(KEY).ok_or("the listening process told no key")?.parse()?,
+    };
+    Ok((addr, key))
 }
 
 /// One end of a live call, until the time is up, Ctrl-C, or the peer is gone.
-fn talk(
-    socket: &UdpSocket,
+async fn talk(
+    (io, clock, guard): (UdpIo, Clock, Guard),
     peer: Option<SocketAddr>,
     options: &Options,
     voice: VoiceConfig,
@@ -112,22 +138,26 @@ fn talk(
     name: &'static str,
 ) -> Result<bool, String> {
     let stop = stop_on_ctrl_c()?;
-    let clock = Clock::new();
     let seed = u64::from(std::process::id()) ^ options.network.seed.rotate_left(32);
     let endpoint = Endpoint::new(clock.now(), voice, seed).map_err(|error| error.to_string())?;
     let card = SoundCard::new(says, voice.channels).map_err(|error| error.to_string())?;
-    let mut line = Line { socket, peer, endpoint, card, heard: Vec::new(), last_heard: None, started: None };
+    let heard = Vec::new();
+    let mut line = Line { io, clock, guard, peer, endpoint, card, heard, last_heard: None, started: None };
     let length = Duration::from_secs_f64(options.seconds);
     let reason = loop {
         let now = clock.now();
-        line.work(now)?;
+        line.work(now).await?;
         if let Some(reason) = line.over(now, length, &stop) {
             break reason;
         }
-        line.wait(&clock)?;
+        line.wait().await?;
     };
-    line.hang_up(clock.now());
-    output::say(&format!("{name}: {reason}; {}", line.endpoint.stats()));
+    line.hang_up().await?;
+    let refused = match line.guard.refused() {
+        0 => String::new(),
+        refused => format!("; {refused} datagrams of strangers refused"),
+    };
+    output::say(&format!("{name}: {reason}; {}{refused}", line.endpoint.stats()));
     let arrived = line.endpoint.stats().received > 0;
     let mut sound =
         AudioBuffer::new(voice.channels, line.heard.len() / voice.channels, RATE).map_err(|error| error.to_string())?;
@@ -139,8 +169,10 @@ fn talk(
 }
 
 /// An endpoint, its socket and its sound card.
-struct Line<'a> {
-    socket: &'a UdpSocket,
+struct Line {
+    io: UdpIo,
+    clock: Clock,
+    guard: Guard,
     peer: Option<SocketAddr>,
     endpoint: Endpoint,
     card: SoundCard,
@@ -149,9 +181,9 @@ struct Line<'a> {
     started: Option<Instant>,
 }
 
-impl Line<'_> {
+impl Line {
     /// Does all that is due: sound, timers, packets to send.
-    fn work(&mut self, now: Instant) -> Result<(), String> {
+    async fn work(&mut self, now: Instant) -> Result<(), String> {
         if self.peer.is_some() {
             self.started.get_or_insert(now);
             self.card.run(now, &mut self.endpoint, &mut self.heard);
@@ -159,41 +191,44 @@ impl Line<'_> {
         self.endpoint.handle_timeout(now);
         let Some(peer) = self.peer else { return Ok(()) };
         while let Some(datagram) = self.endpoint.poll_transmit(now) {
-            match self.socket.send_to(&datagram, peer) {
-                // A full buffer or an unreachable port loses the packet, as any network might; and so does a network that was
-                // there and is gone, which may come back before the peer gives up.
-                Ok(_) => {}
-                Err(error) if is_passing(error.kind()) => {}
-                Err(error) if self.last_heard.is_some() && is_outage(error.kind()) => {}
-                Err(error) => return Err(format!("{peer}: {error}")),
+            if let Some(sealed) = self.guard.seal(&datagram) {
+                self.io.send(peer, Ecn::NotEct, sealed);
+            }
+        }
+        self.io.flush().await.map_err(|error| error.to_string())?;
+        // A network that was there and is gone may come back before the peer gives up; one that never was will not.
+        match self.io.send_stats() {
+            SendStats { sent: 0, last_error: Some(error), .. } => Err(format!("{peer}: {error}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sleeps until a packet comes or something is due, and takes in what came.
+    async fn wait(&mut self) -> Result<(), String> {
+        let now = self.clock.now();
+        let due = earliest([self.card.next(), self.endpoint.poll_timeout(), Some(now + NAP)]).unwrap_or(now);
+        let due = self.clock.to_std(due.max(now + MIN_NAP));
+        tokio::select! {
+            datagram = self.io.recv() => self.take(datagram.map_err(|error| error.to_string())?),
+            () = tokio::time::sleep_until(due.into()) => {}
+        }
+        for _ in 0..MAX_BURST {
+            match self.io.try_recv().map_err(|error| error.to_string())? {
+                Some(datagram) => self.take(datagram),
+                None => break,
             }
         }
         Ok(())
     }
 
-    /// Sleeps until a packet comes or something is due, and takes the packet in.
-    fn wait(&mut self, clock: &Clock) -> Result<(), String> {
-        let now = clock.now();
-        let due = earliest([self.card.next(), self.endpoint.poll_timeout()]);
-        let nap = due.map_or(NAP, |due| due - now).clamp(Duration::from_micros(100), NAP);
-        self.socket.set_read_timeout(Some(nap)).map_err(|error| error.to_string())?;
-        let mut buffer = [0; MAX_DATAGRAM];
-        match self.socket.recv_from(&mut buffer) {
-            Ok((len, from)) => {
-                let datagram = Bytes::copy_from_slice(&buffer[..len]);
-                // The first to call is the peer, and nobody else gets a word in. Whoever only knocks is not calling.
-                if self.peer.is_none() && !is_rtcp(&datagram) && RtpPacket::parse(datagram.clone()).is_err() {
-                    return Ok(());
-                }
-                if *self.peer.get_or_insert(from) == from {
-                    let now = clock.now();
-                    self.last_heard = Some(now);
-                    self.endpoint.receive(now, datagram);
-                }
-                Ok(())
-            }
-            Err(error) if is_passing(error.kind()) => Ok(()),
-            Err(error) => Err(error.to_string()),
+    fn take(&mut self, datagram: Datagram) {
+        // The first to call is the peer, and nobody else gets a word in. Whoever has not the key is not calling.
+        if self.peer.is_none_or(|peer| peer == datagram.from)
+            && let Some(plain) = self.guard.unseal(datagram.data)
+        {
+            self.peer = Some(datagram.from);
+            self.last_heard = Some(datagram.at);
+            self.endpoint.receive(datagram.at, plain);
         }
     }
 
@@ -215,24 +250,22 @@ impl Line<'_> {
         }
     }
 
-    fn hang_up(&mut self, now: Instant) {
-        if let (Some(peer), Some(goodbye)) = (self.peer, self.endpoint.hang_up(now)) {
-            // If it gets lost, the peer's own timeout ends the call.
-            let _ = self.socket.send_to(&goodbye, peer);
+    /// Says goodbye. If it gets lost, the peer's own timeout ends the call.
+    async fn hang_up(&mut self) -> Result<(), String> {
+        if let (Some(peer), Some(goodbye)) = (self.peer, self.endpoint.hang_up(self.clock.now()))
+            && let Some(sealed) = self.guard.seal(&goodbye)
+        {
+            self.io.send(peer, Ecn::NotEct, sealed);
         }
+        self.io.flush().await.map_err(|error| error.to_string())
     }
 }
 
-/// Failures of a socket that lose a packet at most.
-fn is_passing(kind: ErrorKind) -> bool {
-    use ErrorKind::{ConnectionRefused, ConnectionReset, Interrupted, TimedOut, WouldBlock};
-    matches!(kind, WouldBlock | TimedOut | Interrupted | ConnectionReset | ConnectionRefused)
-}
-
-/// Failures of the network on this side: a cable pulled, an interface changed.
-fn is_outage(kind: ErrorKind) -> bool {
-    use ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkDown, NetworkUnreachable};
-    matches!(kind, NetworkUnreachable | HostUnreachable | NetworkDown | AddrNotAvailable)
+/// A runtime of one thread, which is all a call needs.
+fn block_on<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(work)
 }
 
 fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, String> {
@@ -240,20 +273,4 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, String> {
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     Ok(stop)
-}
-
-/// The operating system's clock, counted from the start of the call.
-struct Clock(StdInstant);
-
-impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "a live call runs on the real clock; only this adapter reads it")]
-    fn new() -> Self {
-        Self(StdInstant::now())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a live call runs on the real clock; only this adapter reads it")]
-    fn now(&self) -> Instant {
-        // Not zero at the start: mechanisms may look back.
-        Instant::from_std(StdInstant::now(), self.0) + Duration::from_secs(1)
-    }
 }
