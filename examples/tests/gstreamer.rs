@@ -7,7 +7,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use rtc_core::testkit::metrics::align;
 
@@ -29,8 +29,8 @@ const ELEMENTS: [&str; 12] = [
 /// A master key of 16 bytes and a salt of 14; for AES-GCM its first 12.
 const KEY: &str = "e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6";
 
-/// Whether GStreamer is here; says so if not.
-fn is_missing() -> bool {
+/// Whether GStreamer is not here; says so then.
+static IS_MISSING: LazyLock<bool> = LazyLock::new(|| {
     let has = |element: &&str| {
         Command::new("gst-inspect-1.0").args(["--exists", element]).status().is_ok_and(|status| status.success())
     };
@@ -39,7 +39,7 @@ fn is_missing() -> bool {
         println!("skipped: GStreamer has no {missing:?}; `make peers` installs what is missing");
     }
     !missing.is_empty()
-}
+});
 
 /// Ports of RTP and RTCP that nobody uses, and no other test was given.
 fn ports() -> (u16, u16) {
@@ -196,7 +196,7 @@ fn to_gstreamer(case: &Case) {
     // What is sent before all of the pipeline plays is lost.
     let sender = Command::new(env!("CARGO_BIN_EXE_rtp_send"))
         .args([format!("127.0.0.1:{}", theirs.0), format!("--ssrc={SSRC}"), format!("--local=127.0.0.1:{}", ours.0)])
-        .args(["--seconds", "4"])
+        .args(["--seconds", "3"])
         .args(case.settings)
         .args(case.key())
         .output()
@@ -226,7 +226,7 @@ fn from_gstreamer(case: &Case) {
         .arg(format!("127.0.0.1:{}", ours.0))
         .arg("--out")
         .arg(&sound)
-        .args([format!("--rtcp-to=127.0.0.1:{}", theirs.1), "--seconds=5".to_owned()])
+        .args([format!("--rtcp-to=127.0.0.1:{}", theirs.1), "--seconds=4".to_owned()])
         .args(case.settings)
         .args(case.key())
         .stdout(Stdio::piped())
@@ -283,14 +283,14 @@ fn is_the_voice(heard: &[i16]) {
 
 #[test]
 fn gstreamer_hears_what_we_send_and_reports() {
-    if !is_missing() {
+    if !*IS_MISSING {
         std::thread::scope(|scope| CASES.iter().for_each(|case| drop(scope.spawn(|| to_gstreamer(case)))));
     }
 }
 
 #[test]
 fn we_hear_what_gstreamer_sends() {
-    if !is_missing() {
+    if !*IS_MISSING {
         std::thread::scope(|scope| CASES.iter().for_each(|case| drop(scope.spawn(|| from_gstreamer(case)))));
     }
 }
