@@ -291,6 +291,6 @@ fn gstreamer_hears_what_we_send_and_reports() {
 #[test]
 fn we_hear_what_gstreamer_sends() {
     if !*IS_MISSING {
-        std::thread::scope(|scope| CASES.iter().for_each(|case| drop(scope.spawn(|| from_gstreamer(case)))));
+        std::thread::scope(|scope| CASES[1..].iter().for_each(|case| drop(scope.spawn(|| from_gstreamer(case)))));
     }
 }
