@@ -291,8 +291,9 @@ impl Flight {
         }
     }
 
-    fn measure(&mut self, in_flight: u64, round_trip: f64) {
-        self.now = in_flight as f64 * round_trip / (round_trip + self.interval);
+    fn measure(&mut self, now: Instant, in_flight: u64, round_trip: f64) {
+        let waiting = self.feedback.map_or(0.0, |at| (now - at).as_secs_f64());
+        self.now = in_flight as f64 * round_trip / (round_trip + waiting);
         self.most = self.most.max(self.now);
     }
 
@@ -305,7 +306,7 @@ impl BandwidthEstimator for Scream {
     fn on_sent(&mut self, packet: SentPacket) {
         self.ledger.on_sent(packet);
         if let Some(round_trip) = self.round_trip {
-            self.flight.measure(self.ledger.in_flight(), round_trip);
+            self.flight.measure(packet.sent, self.ledger.in_flight(), round_trip);
         }
     }
 
@@ -324,14 +325,14 @@ impl BandwidthEstimator for Scream {
         self.update(now, &batch);
     }
 
-    fn on_rtt(&mut self, _now: Instant, rtt: Duration) {
+    fn on_rtt(&mut self, now: Instant, rtt: Duration) {
         let rtt = rtt.as_secs_f64().clamp(ROUND_TRIP.0, ROUND_TRIP.1);
         match &mut self.round_trip {
             Some(smoothed) => *smoothed += 0.125 * (rtt - *smoothed),
             None => {
                 self.round_trip = Some(rtt);
                 self.open_window(self.target, rtt);
-                self.flight.measure(self.ledger.in_flight(), rtt);
+                self.flight.measure(now, self.ledger.in_flight(), rtt);
             }
         }
     }

@@ -16,7 +16,8 @@ struct Drive {
 
 impl Drive {
     fn new(start_kbps: u64) -> Self {
-        let config = ScreamConfig { start: Bitrate::from_kbps(start_kbps), ..ScreamConfig::default() };
+        let start = Bitrate::from_kbps(start_kbps);
+        let config = ScreamConfig { start, start_growth: 0.02, ..ScreamConfig::default() };
         let scream = Scream::new(config).unwrap();
         Self { scream, now: Instant::from_millis(1_000), id: 0, credit: 0.0, ecn: Ecn::Ect1, pending: VecDeque::new() }
     }
@@ -76,6 +77,17 @@ fn rfc8298bis_without_congestion_the_window_grows_by_more_than_a_packet_each_rou
     let after = drive.scream.snapshot().window.as_bytes();
     // One second: some 15 to 20 round trips as measured.
     assert!((10_000..30_000).contains(&(after - before)), "{before} {after}");
+}
+
+#[test]
+fn before_the_first_congestion_the_window_grows_faster() {
+    let window = |start_growth: f64| {
+        let mut drive = Drive::new(1_000);
+        drive.scream.config.start_growth = start_growth;
+        drive.run(40, 0, fine);
+        drive.scream.window.bytes()
+    };
+    assert!(window(0.1) > 1.5 * window(0.02));
 }
 
 #[test]

@@ -138,7 +138,8 @@ impl Window {
         }
         let caution = f64::from(config.caution) * signs.round_trip.max(virtual_rtt);
         let calm = self.congested.map_or(1.0, |at| ((now - at).as_secs_f64() / caution).min(1.0));
-        increment *= 1.0 + config.growth * self.bytes / packet * calm * near;
+        let growth = if self.inflection.is_some() { config.growth } else { config.start_growth };
+        increment *= 1.0 + growth * self.bytes / packet * calm * near;
         let most = packet + signs.flight.max(signs.flight_before) * config.flight_headroom;
         if signs.may_grow && self.bytes + increment <= most {
             self.bytes += increment;

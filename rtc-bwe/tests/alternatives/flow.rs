@@ -1,4 +1,4 @@
-//! One flow of video over an emulated path with any estimator: 30 frames a second within 10 % of the target, a pacer that keeps
+//! One flow of video over an emulated path with any estimator: 30 frames a second that vary by 10 % around the target, a pacer that keeps
 //! to the estimate's rate and window, feedback on each packet.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use rtc_core::bwe::{BandwidthEstimator, Ecn, PacketResult, SentPacket};
-use rtc_core::testkit::netem::{Duplex, NetemConfig};
+use rtc_core::testkit::netem::{Duplex, Loss, NetemConfig};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
 use rtc_core::{Bitrate, DataSize};
@@ -29,6 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) ecn: Ecn,
     /// Between two feedback messages.
     pub(crate) feedback: Duration,
+    /// Share of them that is lost.
+    pub(crate) feedback_loss: f64,
     /// When each flow starts, in seconds.
     pub(crate) starts: &'static [u64],
     pub(crate) seconds: u64,
@@ -56,17 +58,22 @@ struct Flow {
     sent: Vec<SentPacket>,
     /// The first packet without a result.
     reported: usize,
+    /// Bytes from there on.
+    in_flight: DataSize,
     arrived: BTreeMap<u64, (Instant, Ecn)>,
+    /// The first packet the receiver has not spoken of.
+    unspoken: u64,
     next_report: Instant,
 }
 
-/// Arrivals since the last report.
-type Report = Vec<(u64, Instant, Ecn)>;
+/// The first packet it speaks of, and the arrivals since the last one.
+type Report = (u64, Vec<(u64, Instant, Ecn)>);
 type Path = Duplex<(usize, u64), (usize, Report)>;
 
 pub(crate) fn run(scenario: &Scenario, seed: u64, make: &dyn Fn() -> Box<dyn BandwidthEstimator>) -> Outcome {
     let mut reverse = NetemConfig::default();
     reverse.delay = scenario.forward.delay;
+    reverse.loss = Loss::Bernoulli(scenario.feedback_loss);
     let mut path = Path::new(scenario.forward.clone(), reverse, seed).unwrap();
     let flow = |(index, start): (usize, &u64)| Flow::new(make(), *start, seed * 16 + index as u64);
     let mut flows: Vec<_> = scenario.starts.iter().enumerate().map(flow).collect();
@@ -112,7 +119,9 @@ impl Flow {
             pacer_free: start,
             sent: Vec::new(),
             reported: 0,
+            in_flight: DataSize::ZERO,
             arrived: BTreeMap::new(),
+            unspoken: 0,
             next_report: start,
         }
     }
@@ -134,32 +143,34 @@ impl Flow {
             self.pacer_free = now + self.estimator.estimate().pacing.time_for(size);
             let packet = SentPacket { id: self.sent.len() as u64, sent: now, size, probe: None };
             self.sent.push(packet);
+            self.in_flight += size;
             self.estimator.on_sent(packet);
             path.forward.send(now, size, scenario.ecn, (index, packet.id));
         }
         if now >= self.next_report {
             self.next_report += scenario.feedback;
-            let report: Report = self.arrived.iter().map(|(id, (at, ecn))| (*id, *at, *ecn)).collect();
+            let arrivals: Vec<_> = self.arrived.iter().map(|(id, (at, ecn))| (*id, *at, *ecn)).collect();
             self.arrived.clear();
-            if !report.is_empty() {
-                path.reverse.send(now, DataSize::from_bytes(100), Ecn::NotEct, (index, report));
+            if let Some((newest, _, _)) = arrivals.last() {
+                let from = self.unspoken;
+                self.unspoken = from.max(newest + 1);
+                path.reverse.send(now, DataSize::from_bytes(100), Ecn::NotEct, (index, (from, arrivals)));
             }
         }
     }
 
     /// Whether the window lets a packet go; bytes in flight are those after the newest that is reported.
     fn may_send(&self) -> bool {
-        let in_flight: DataSize = self.sent[self.reported..].iter().map(|packet| packet.size).sum();
-        self.estimator.estimate().window.is_none_or(|window| in_flight < window)
+        self.estimator.estimate().window.is_none_or(|window| self.in_flight < window)
     }
 
     fn encode(&mut self) {
-        let (estimate, chance) = (self.estimator.estimate(), self.random.uniform());
+        let (estimate, share) = (self.estimator.estimate(), 1.0 + 0.1 * self.random.normal());
         let waiting: DataSize = self.backlog.iter().copied().sum();
         if estimate.pacing.time_for(waiting) > MAX_WAIT {
             return;
         }
-        let mut left = (estimate.target * (0.9 + 0.2 * chance)).size_in(FRAME).as_bytes();
+        let mut left = (estimate.target * share.clamp(0.5, 1.5)).size_in(FRAME).as_bytes();
         while left > 0 {
             let size = left.min(MTU);
             left -= size;
@@ -167,16 +178,24 @@ impl Flow {
         }
     }
 
-    /// Packets up to the newest that arrived are settled: those that did not arrive are lost.
-    fn on_report(&mut self, now: Instant, report: &Report) {
+    /// Packets the report speaks of that did not arrive are lost; of those before nothing is known if one was lost.
+    fn on_report(&mut self, now: Instant, (from, arrivals): &Report) {
         let mut results: Vec<_> = Vec::new();
-        for (id, received, ecn) in report {
+        self.settle(usize::try_from(*from).unwrap());
+        for (id, received, ecn) in arrivals {
             let index = usize::try_from(*id).unwrap();
             let missing = self.sent.get(self.reported..index).into_iter().flatten();
             results.extend(missing.map(|packet| PacketResult { packet: *packet, received: None, ecn: Ecn::NotEct }));
             results.push(PacketResult { packet: self.sent[index], received: Some(*received), ecn: *ecn });
-            self.reported = self.reported.max(index + 1);
+            self.settle(index + 1);
         }
         self.estimator.on_feedback(now, &results);
+    }
+
+    /// Packets up to an index are no longer in flight.
+    fn settle(&mut self, end: usize) {
+        let settled: DataSize = self.sent.get(self.reported..end).into_iter().flatten().map(|packet| packet.size).sum();
+        self.in_flight = self.in_flight - settled;
+        self.reported = self.reported.max(end);
     }
 }
