@@ -265,6 +265,13 @@ impl RtcpScheduler {
         self.next = now + self.interval(LEAVING_ALONE);
     }
 
+    /// Leaves without a goodbye, as who never sent anything must (RFC 3550 §6.3.7); nothing is granted from now on.
+    pub fn leave_silently(&mut self) {
+        self.leaving = true;
+        (self.early, self.granted, self.leavers) = (None, None, None);
+        self.next = Instant::MAX;
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -306,12 +306,17 @@ impl Session {
         self.request_feedback(now)
     }
 
-    /// Says goodbye for all our streams (RFC 3550 §6.6): the last RTCP datagram is ready.
+    /// Says goodbye for all our streams (RFC 3550 §6.6): the last RTCP datagram is ready, unless nothing was ever sent
+    /// (RFC 3550 §6.3.7).
     pub fn leave(&mut self, now: Instant, reason: &str) {
         if self.left {
             return;
         }
         self.left = true;
+        if self.stats.rtp_sent == 0 && self.stats.rtcp_sent == 0 {
+            self.scheduler.leave_silently();
+            return;
+        }
         self.requests.set_reason(reason);
         let size = DataSize::from_bytes(64) + self.config.overhead;
         let members = self.membership().members;

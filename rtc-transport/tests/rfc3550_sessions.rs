@@ -140,6 +140,20 @@ fn rfc3550_s8_2_a_stranger_cannot_make_us_change_without_end() {
     assert_eq!(session.stats().ssrc_changes, 1);
 }
 
+#[test]
+fn rfc3550_s6_3_7_who_never_sent_anything_says_no_goodbye() {
+    let mut silent = session(US, |_| ());
+    silent.receive(ms(0), media(THEM, 1, 0).into_bytes()).unwrap();
+    silent.leave(ms(0), "unheard");
+    for now in 0..60 {
+        assert_eq!(silent.poll_rtcp(ms(1_000 * now)), None);
+    }
+    let mut heard = session(US, |_| ());
+    heard.send_rtp(ms(0), media(US, 1, 0), None);
+    heard.leave(ms(0), "heard");
+    assert!(matches!(read(&heard.poll_rtcp(ms(0)).unwrap()).last(), Some(RtcpPacket::Bye(_))));
+}
+
 // RFC 3550 §6.7: messages in APP packets.
 
 #[test]

@@ -76,7 +76,8 @@ pub struct RecorderStats {
     pub unreported: u64,
     /// Times the sequence numbers began anew.
     pub restarts: u64,
-    /// Lost packets left out of reports because telling them would take more than what arrived (RFC 8888 only).
+    /// Packets left out of reports, nearly always lost ones, because telling them would take more than what arrived (RFC 8888
+    /// only).
     pub skipped: u64,
     /// Feedback packets made.
     pub feedbacks: u64,

@@ -135,6 +135,64 @@ proptest! {
     }
 }
 
+/// What strangers can do, without anything of ours.
+fn hostile() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => vec(any::<u8>(), 0..60).prop_map(Op::Datagram),
+        4 => wire::framed().prop_map(Op::Datagram),
+        2 => wire::framed_feedback().prop_map(Op::Datagram),
+        2 => wire::framed_congestion_feedback().prop_map(Op::Datagram),
+        8 => (0..200_u32, any::<u16>()).prop_map(|(ssrc, seq)| Op::Media(ssrc, seq)),
+        8 => (5..8_u32, 0..40_000_u16).prop_map(|(ssrc, seq)| Op::Media(ssrc, seq)),
+        3 => (0..80_000_u64).prop_map(Op::Wait),
+    ]
+}
+
+proptest! {
+    /// Whatever arrives: we send no more RTCP than arrived and RTCP may take, and keep no more than was allowed.
+    #[test]
+    fn no_flood_makes_us_send_more_than_it_was(ops in vec(hostile(), 1..300), by_stream: bool) {
+        let mut session = session_with(ALICE, 65_000, by_stream, |config| {
+            config.congestion_feedback = by_stream;
+            config.extended_reports = by_stream;
+        });
+        let (mut now, mut received, mut sent) = (START, 0, 0);
+        for op in ops {
+            let until = match op {
+                Op::Wait(micros) => now + Duration::from_micros(micros),
+                Op::Datagram(bytes) => {
+                    received += bytes.len() + 28;
+                    // Malformed or not.
+                    let _ = session.receive(now, bytes.into());
+                    now
+                }
+                Op::Media(ssrc, seq) => {
+                    let datagram = media(Ssrc(ssrc), seq, 0).into_bytes();
+                    received += datagram.len() + 28;
+                    session.receive(now, datagram).unwrap();
+                    now
+                }
+                _ => now,
+            };
+            while let Some(due) = session.poll_timeout().filter(|due| *due <= until) {
+                now = now.max(due);
+                sent += drain(&mut session, now).iter().map(|datagram| datagram.len() + 28).sum::<usize>();
+                prop_assert!(session.poll_timeout().is_none_or(|next| next > now));
+            }
+            now = until;
+            // Twice the 100 kb/s of RTCP, as a quarter more or less of chance evens out over seconds only, and a datagram.
+            let allowed = received + 1_300 + usize::try_from((now - START).as_micros()).unwrap() * 25 / 1_000;
+            prop_assert!(sent <= allowed, "{sent} bytes for {received} in {:?}", now - START);
+            prop_assert!(session.receivers().len() <= 4);
+        }
+        let mut events = 0;
+        while session.poll_event().is_some() {
+            events += 1;
+        }
+        prop_assert!(events <= 8);
+    }
+}
+
 /// What happened in a call.
 #[derive(Debug, Default, PartialEq)]
 struct Log {
