@@ -10,6 +10,7 @@ use crate::report::{Report, Setting};
 use crate::subject::{Limits, MakeEstimator, Subject};
 use crate::{Options, peers};
 
+mod ablation;
 mod cost;
 mod curves;
 mod figures;
@@ -30,6 +31,9 @@ const LIMITS: Limits =
 const COST_SCENARIO: &str = "steady-10";
 
 pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
+    if options.ablation {
+        return ablation::run(options, bar);
+    }
     let mut report = Report::new("bwe");
     let mut subjects = ours_all();
     subjects.extend(peers::estimators());

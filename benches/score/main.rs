@@ -55,6 +55,9 @@ struct Options {
     /// Only subjects whose name contains this.
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
+    /// Of `bwe`: in place of peers, ours with one part left out at a time.
+    #[arg(long)]
+    ablation: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
