@@ -11,6 +11,7 @@ pub mod feedback;
 pub mod io;
 pub mod pacer;
 pub mod path;
+pub mod payload;
 pub mod receiver;
 pub mod rtcp;
 pub mod schedule;

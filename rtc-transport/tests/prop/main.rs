@@ -7,6 +7,7 @@ mod fanout;
 mod feedback;
 mod pacer;
 mod path;
+mod payload;
 mod receiver;
 #[cfg(feature = "capture")]
 mod recordings;

@@ -1,9 +1,13 @@
 //! AV1 (AV1 RTP payload specification).
 
+use bytes::{BufMut, BytesMut};
+
 use crate::svc::LayerId;
 use crate::{Fault, Malformed};
 
 const FORMAT: &str = "AV1 payload";
+/// obu_has_size_field (AV1 specification §5.3.2).
+const HAS_SIZE: u8 = 0x02;
 
 /// OBU types (AV1 specification §6.2.2).
 pub mod obu {
@@ -133,6 +137,65 @@ impl ObuHeader {
         header.layer = Some(LayerId { temporal: layers >> 5, spatial: layers >> 3 & 0x03 });
         Ok((header, 2))
     }
+}
+
+/// Puts a frame, or what else has one timestamp, together from all its payloads in order, in the low-overhead format after
+/// what is in `out`.
+///
+/// # Errors
+/// [`Malformed`] if a payload or an OBU is, or the pieces of OBUs do not fit together, or there is no payload. `out` is then as
+/// it was.
+pub fn depacketize<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
+    let before = out.len();
+    let result = join(payloads, out);
+    if result.is_err() {
+        out.truncate(before);
+    }
+    result
+}
+
+fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
+    let (mut is_open, mut is_empty, mut start) = (false, true, out.len());
+    for payload in payloads {
+        is_empty = false;
+        let payload = Payload::parse(payload)?;
+        if payload.continues != is_open {
+            return Err(Malformed::new(FORMAT, Fault::Inconsistent));
+        }
+        let mut elements = payload.elements().peekable();
+        while let Some(element) = elements.next() {
+            if !is_open {
+                start = out.len();
+            }
+            out.put_slice(element);
+            is_open = elements.peek().is_none() && payload.is_continued;
+            if !is_open {
+                give_length(out, start)?;
+            }
+        }
+    }
+    if is_open || is_empty { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok(()) }
+}
+
+/// Gives the OBU from `start` on its length, if it has none.
+fn give_length(out: &mut BytesMut, start: usize) -> Result<(), Malformed> {
+    let (header, header_len) = ObuHeader::parse(&out[start..])?;
+    if matches!(header.kind, obu::TEMPORAL_DELIMITER | obu::TILE_LIST) {
+        out.truncate(start);
+        return Ok(());
+    }
+    let (body, end) = (start + header_len, out.len());
+    if header.has_size {
+        let told = read_leb128(&out[body..]).map(|(len, taken)| body + taken + len);
+        return if told == Some(end) { Ok(()) } else { Err(Malformed::new(FORMAT, Fault::Length)) };
+    }
+    let len = u32::try_from(end - body).map_err(|_| Malformed::new(FORMAT, Fault::Length))?;
+    let (bytes, taken) = to_leb128(len);
+    out.put_slice(&bytes[..taken]);
+    out.copy_within(body..end, body + taken);
+    out[body..body + taken].copy_from_slice(&bytes[..taken]);
+    out[start] |= HAS_SIZE;
+    Ok(())
 }
 
 /// Reads a little-endian base-128 number (AV1 specification §4.10.5) and how many bytes it takes; `None` if it does not end

@@ -1,8 +1,13 @@
 //! H.264 (RFC 6184): single NAL units, aggregates without decoding order (STAP-A), fragments (FU-A).
 
+use bytes::{BufMut, BytesMut};
+
 use crate::{Fault, Malformed};
 
 const FORMAT: &str = "H.264 payload";
+
+/// What goes before a NAL unit in a byte stream (H.264 annex B).
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 /// NAL unit types (H.264 table 7-1, RFC 6184 table 1).
 pub mod nal {
@@ -98,6 +103,48 @@ impl<'a> Iterator for Aggregate<'a> {
         self.0 = rest;
         Some(unit)
     }
+}
+
+/// Puts an access unit together from all its payloads in order, as a byte stream (Annex B) after what is in `out`.
+///
+/// # Errors
+/// [`Malformed`] if a payload is, or fragments do not fit together, or there is no payload. `out` is then as it was.
+pub fn depacketize<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
+    let before = out.len();
+    let result = join(payloads, out);
+    if result.is_err() {
+        out.truncate(before);
+    }
+    result
+}
+
+fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
+    let (mut is_open, mut is_empty) = (false, true);
+    for payload in payloads {
+        is_empty = false;
+        let parsed = Payload::parse(payload)?;
+        let goes_on = matches!(parsed, Payload::Fragment(fragment) if !fragment.is_start);
+        if goes_on != is_open {
+            return Err(Malformed::new(FORMAT, Fault::Inconsistent));
+        }
+        match parsed {
+            Payload::Single(unit) => put_unit(out, unit),
+            Payload::Aggregate(units) => units.for_each(|unit| put_unit(out, unit)),
+            Payload::Fragment(fragment) => {
+                if fragment.is_start {
+                    put_unit(out, &[fragment.header]);
+                }
+                out.put_slice(fragment.data);
+                is_open = !fragment.is_end;
+            }
+        }
+    }
+    if is_open || is_empty { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok(()) }
+}
+
+fn put_unit(out: &mut BytesMut, unit: &[u8]) {
+    out.put_slice(&START_CODE);
+    out.put_slice(unit);
 }
 
 /// The type of the NAL unit that begins with this byte.

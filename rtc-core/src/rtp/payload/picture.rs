@@ -1,3 +1,5 @@
+use bytes::BufMut;
+
 /// A picture's number, in the 7 or 15 bits that VP8 and VP9 have for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PictureId {
@@ -16,6 +18,22 @@ impl PictureId {
         }
         let value = u16::from_be_bytes([first & 0x7f, *bytes.get(1)?]);
         Some((Self { value, is_long: true }, 2))
+    }
+
+    /// Writes the number, in one or two bytes.
+    pub(super) fn write(self, out: &mut impl BufMut) {
+        let [high, low] = (self.value % self.cycle()).to_be_bytes();
+        if self.is_long {
+            out.put_slice(&[high | 0x80, low]);
+        } else {
+            out.put_u8(low);
+        }
+    }
+
+    /// The next picture's.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self { value: (self.value + 1) % self.cycle(), ..self }
     }
 
     /// Where the numbers start again.

@@ -1,5 +1,7 @@
 //! VP8 (RFC 7741).
 
+use bytes::{BufMut, BytesMut};
+
 use crate::{Fault, Malformed};
 
 use super::PictureId;
@@ -70,11 +72,64 @@ impl Descriptor {
         if rest.is_empty() { Err(truncated) } else { Ok((descriptor, rest)) }
     }
 
+    /// Writes the descriptor: six bytes at most. Numbers beyond their bits are cut to them.
+    pub fn write(&self, out: &mut impl BufMut) {
+        let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        let flags = bit(self.picture_id.is_some(), 0x80)
+            | bit(self.base_index.is_some(), 0x40)
+            | bit(self.temporal.is_some(), 0x20)
+            | bit(self.key_index.is_some(), 0x10);
+        let first = bit(self.is_discardable, 0x20) | bit(self.starts_partition, 0x10) | self.partition & 0x07;
+        out.put_u8(first | bit(flags != 0, 0x80));
+        if flags != 0 {
+            out.put_u8(flags);
+        }
+        if let Some(id) = self.picture_id {
+            id.write(out);
+        }
+        if let Some(index) = self.base_index {
+            out.put_u8(index);
+        }
+        if flags & 0x30 != 0 {
+            let temporal = self.temporal.map_or(0, |temporal| temporal.layer << 6 | bit(temporal.is_sync, 0x20));
+            out.put_u8(temporal | self.key_index.unwrap_or(0) & 0x1f);
+        }
+    }
+
     /// Whether a frame begins with this packet (§4.4).
     #[must_use]
     pub const fn starts_frame(&self) -> bool {
         self.starts_partition && self.partition == 0
     }
+}
+
+/// Puts a frame together from all its payloads in order, after what is in `out`; says what its descriptor says.
+///
+/// # Errors
+/// [`Malformed`] if a payload is, or the first does not begin a frame, or there is none. `out` is then as it was.
+pub fn depacketize<'a>(
+    payloads: impl IntoIterator<Item = &'a [u8]>,
+    out: &mut BytesMut,
+) -> Result<Descriptor, Malformed> {
+    let before = out.len();
+    let result = join(payloads, out);
+    if result.is_err() {
+        out.truncate(before);
+    }
+    result
+}
+
+fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<Descriptor, Malformed> {
+    let mut first = None;
+    for payload in payloads {
+        let (descriptor, media) = Descriptor::parse(payload)?;
+        if first.is_some() == descriptor.starts_frame() {
+            return Err(Malformed::new(FORMAT, Fault::Inconsistent));
+        }
+        first.get_or_insert(descriptor);
+        out.put_slice(media);
+    }
+    first.ok_or(Malformed::new(FORMAT, Fault::Truncated))
 }
 
 /// Whether `media`, the beginning of a frame, is that of a key frame: P of the payload header (§4.3).

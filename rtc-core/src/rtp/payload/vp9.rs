@@ -1,5 +1,7 @@
 //! VP9 (RFC 9628).
 
+use bytes::{BufMut, BytesMut};
+
 use crate::svc::LayerId;
 use crate::{Fault, Malformed};
 
@@ -8,6 +10,8 @@ use super::PictureId;
 const FORMAT: &str = "VP9 payload";
 /// Most pictures one may need (RFC 9628 §4.2: up to three `P_DIFF`).
 const MAX_DIFFS: usize = 3;
+/// Most spatial layers (`N_S` has three bits).
+const MAX_LAYERS: usize = 8;
 
 /// The payload descriptor, before each packet's piece of a layer frame (RFC 9628 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -32,6 +36,40 @@ pub struct Descriptor {
     diff_count: u8,
     /// V: whether the packet has a scalability structure.
     pub has_structure: bool,
+}
+
+/// The scalability structure (§4.2.1), as far as it is written here: how many spatial layers there are, and how large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Structure {
+    sizes: [(u16, u16); MAX_LAYERS],
+    layers: u8,
+    has_sizes: bool,
+}
+
+impl Default for Structure {
+    /// One layer of unknown size.
+    fn default() -> Self {
+        Self { sizes: [(0, 0); MAX_LAYERS], layers: 1, has_sizes: false }
+    }
+}
+
+impl Structure {
+    /// With the width and height of each spatial layer, the base first; `None` unless they are one to eight.
+    #[must_use]
+    pub fn with_sizes(sizes: &[(u16, u16)]) -> Option<Self> {
+        let mut all = [(0, 0); MAX_LAYERS];
+        all.get_mut(..sizes.len())?.copy_from_slice(sizes);
+        (!sizes.is_empty()).then_some(Self { sizes: all, layers: sizes.len().to_le_bytes()[0], has_sizes: true })
+    }
+
+    fn write(&self, out: &mut impl BufMut) {
+        out.put_u8((self.layers - 1) << 5 | if self.has_sizes { 0x10 } else { 0 });
+        let sizes = if self.has_sizes { usize::from(self.layers) } else { 0 };
+        for (width, height) in &self.sizes[..sizes] {
+            out.put_u16(*width);
+            out.put_u16(*height);
+        }
+    }
 }
 
 /// A layer frame's place in the layers.
@@ -88,6 +126,55 @@ impl Descriptor {
         if bytes.0.is_empty() { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok((descriptor, bytes.0)) }
     }
 
+    /// Writes the descriptor, with a structure if [`has_structure`](Self::has_structure): the number of spatial layers, and
+    /// their width and height if all are told. 44 bytes at most. Numbers beyond their bits are cut to them.
+    pub fn write(&self, structure: &Structure, out: &mut impl BufMut) {
+        let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        let has_diffs = self.is_flexible && self.is_inter_picture && self.diff_count > 0;
+        out.put_u8(
+            bit(self.picture_id.is_some(), 0x80)
+                | bit(self.is_inter_picture && (has_diffs || !self.is_flexible), 0x40)
+                | bit(self.layers.is_some(), 0x20)
+                | bit(self.is_flexible, 0x10)
+                | bit(self.starts_frame, 0x08)
+                | bit(self.ends_frame, 0x04)
+                | bit(self.has_structure, 0x02)
+                | bit(self.is_unused_above, 0x01),
+        );
+        if let Some(id) = self.picture_id {
+            id.write(out);
+        }
+        if let Some(layers) = self.layers {
+            let place = layers.id.temporal << 5 | (layers.id.spatial & 0x07) << 1;
+            out.put_u8(place | bit(layers.is_switching_up_point, 0x10) | bit(layers.needs_layer_below, 0x01));
+            if !self.is_flexible {
+                out.put_u8(self.base_index.unwrap_or(0));
+            }
+        }
+        if has_diffs {
+            let last = self.diffs().len().saturating_sub(1);
+            for (index, diff) in self.diffs().iter().enumerate() {
+                out.put_u8(diff << 1 | bit(index < last, 0x01));
+            }
+        }
+        if self.has_structure {
+            structure.write(out);
+        }
+    }
+
+    /// With the pictures it needs, in flexible mode: `None` unless they are one to three, 127 back at most.
+    #[must_use]
+    pub fn with_diffs(mut self, diffs: &[u8]) -> Option<Self> {
+        let fits = (1..=MAX_DIFFS).contains(&diffs.len()) && diffs.iter().all(|diff| *diff < 128);
+        fits.then(|| {
+            self.diffs = [0; MAX_DIFFS];
+            self.diffs[..diffs.len()].copy_from_slice(diffs);
+            (self.is_flexible, self.is_inter_picture) = (true, true);
+            self.diff_count = diffs.len().to_le_bytes()[0];
+            self
+        })
+    }
+
     /// `P_DIFF`: the pictures it needs are this one's number less each of these. Flexible mode only.
     #[must_use]
     pub fn diffs(&self) -> &[u8] {
@@ -118,6 +205,41 @@ impl Descriptor {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Puts a layer frame together from all its payloads in order, after what is in `out`; says what its first descriptor says.
+///
+/// # Errors
+/// [`Malformed`] if a payload is, or they do not begin and end one frame. `out` is then as it was.
+pub fn depacketize<'a>(
+    payloads: impl IntoIterator<Item = &'a [u8]>,
+    out: &mut BytesMut,
+) -> Result<Descriptor, Malformed> {
+    let before = out.len();
+    let result = join(payloads, out);
+    if result.is_err() {
+        out.truncate(before);
+    }
+    result
+}
+
+fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<Descriptor, Malformed> {
+    let inconsistent = Malformed::new(FORMAT, Fault::Inconsistent);
+    let (mut first, mut has_ended) = (None, false);
+    for payload in payloads {
+        let (descriptor, media) = Descriptor::parse(payload)?;
+        if first.is_some() == descriptor.starts_frame || has_ended {
+            return Err(inconsistent);
+        }
+        first.get_or_insert(descriptor);
+        has_ended = descriptor.ends_frame;
+        out.put_slice(media);
+    }
+    if has_ended {
+        first.ok_or(Malformed::new(FORMAT, Fault::Truncated))
+    } else {
+        Err(Malformed::new(FORMAT, Fault::Truncated))
     }
 }
 

@@ -1,0 +1,155 @@
+//! Clauses of the payload formats, at the sender: RFC 6184, RFC 7741, RFC 9628, the AV1 RTP payload specification, RFC 7587,
+//! RFC 3551.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use bytes::BytesMut;
+use rtc_core::Frequency;
+use rtc_core::audio::{AudioMut, AudioRef};
+use rtc_core::rtp::payload::{PictureId, vp8 as vp8_header, vp9 as vp9_header};
+use rtc_transport::payload::{Payloads, av1, g711, h264, l16, opus, vp8, vp9};
+
+/// The payloads of whatever `cut` writes.
+fn payloads(cut: impl FnOnce(&mut Payloads)) -> Vec<Vec<u8>> {
+    let mut payloads = Payloads::default();
+    cut(&mut payloads);
+    payloads.iter().map(<[u8]>::to_vec).collect()
+}
+
+fn h264(units: &[&[u8]], max: usize) -> Vec<Vec<u8>> {
+    let stream: Vec<u8> = units.iter().flat_map(|unit| [&[0, 0, 1][..], unit].concat()).collect();
+    payloads(|out| h264::packetize(h264::Mode::NonInterleaved, &stream, max, out).unwrap())
+}
+
+#[test]
+fn rfc6184_s5_6_a_nal_unit_is_a_payload_as_it_is() {
+    assert_eq!(h264(&[&[0x65, 1, 2, 3]], 100), [[0x65, 1, 2, 3]]);
+}
+
+#[test]
+fn rfc6184_s5_7_1_small_units_share_a_payload_with_their_lengths() {
+    // The aggregate has the greatest NRI of its units, and F if one has it (§5.7).
+    assert_eq!(
+        h264(&[&[0x67, 1, 2], &[0x28, 3], &[0x86, 4]], 100),
+        [[0xf8, 0, 3, 0x67, 1, 2, 0, 2, 0x28, 3, 0, 2, 0x86, 4]]
+    );
+}
+
+#[test]
+fn rfc6184_s5_8_large_units_are_cut_into_fragments() {
+    let unit: Vec<u8> = core::iter::once(0x65).chain(0..10).collect();
+    let expected: [&[u8]; 3] = [&[0x7c, 0x85, 0, 1, 2, 3], &[0x7c, 0x05, 4, 5, 6, 7], &[0x7c, 0x45, 8, 9]];
+    assert_eq!(h264(&[&unit], 6), expected);
+}
+
+#[test]
+fn rfc6184_s5_8_no_fragment_both_starts_and_ends_a_unit() {
+    for len in 3..200 {
+        for payload in h264(&[&vec![0x65; len]], 20) {
+            assert!(payload[0] & 0x1f != 28 || payload[1] & 0xc0 != 0xc0);
+        }
+    }
+}
+
+#[test]
+fn rfc6184_s6_2_mode_0_has_whole_units_only() {
+    let mut out = Payloads::default();
+    let stream = [0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2];
+    h264::packetize(h264::Mode::SingleNalUnit, &stream, 5, &mut out).unwrap();
+    assert_eq!(out.iter().collect::<Vec<_>>(), [&[0x67, 1][..], &[0x68, 2]]);
+    let long = [&[0, 0, 1][..], &[0x65; 6]].concat();
+    assert!(h264::packetize(h264::Mode::SingleNalUnit, &long, 5, &mut out).is_err() && out.is_empty());
+}
+
+#[test]
+fn rfc7741_s4_2_s_is_set_where_the_frame_begins() {
+    let picture_id = Some(PictureId { value: 0x1234, is_long: true });
+    let descriptor = vp8_header::Descriptor { picture_id, ..Default::default() };
+    let cut = payloads(|out| vp8::packetize(&descriptor, &[1, 2, 3, 4], 6, out).unwrap());
+    assert_eq!(cut, [[0x90, 0x80, 0x92, 0x34, 1, 2], [0x80, 0x80, 0x92, 0x34, 3, 4]]);
+}
+
+#[test]
+fn rfc9628_s4_2_b_and_e_are_set_at_the_ends_of_a_layer_frame() {
+    let descriptor = vp9_header::Descriptor::default();
+    let cut = payloads(|out| vp9::packetize(&descriptor, None, &[1, 2, 3], 2, out).unwrap());
+    assert_eq!(cut, [[0x08, 1], [0x00, 2], [0x04, 3]]);
+}
+
+#[test]
+fn rfc9628_s4_2_1_the_structure_comes_with_the_first_packet() {
+    let descriptor = vp9_header::Descriptor::default();
+    let structure = vp9_header::Structure::with_sizes(&[(320, 180), (640, 360)]);
+    let cut = payloads(|out| vp9::packetize(&descriptor, structure.as_ref(), &[1, 2], 11, out).unwrap());
+    assert_eq!(cut, [&[0x0a, 0x30, 1, 64, 0, 180, 2, 128, 1, 104, 1][..], &[0x04, 2]]);
+}
+
+fn av1(unit: &[u8], max: usize) -> Vec<Vec<u8>> {
+    payloads(|out| av1::packetize(unit, max, out).unwrap())
+}
+
+#[test]
+fn av1_s4_4_w_counts_the_elements_and_the_last_has_no_length() {
+    // Sequence header and frame; the frame's header loses has_size.
+    let unit = [0x0a, 2, 7, 8, 0x32, 3, 1, 2, 3];
+    assert_eq!(av1(&unit, 100), [[0x28, 3, 0x08, 7, 8, 0x30, 1, 2, 3]]);
+}
+
+#[test]
+fn av1_s4_4_z_and_y_say_that_an_obu_goes_on() {
+    let unit = [&[0x32, 70][..], &[9; 70]].concat();
+    let headers: Vec<u8> = av1(&unit, 32).iter().map(|payload| payload[0]).collect();
+    assert_eq!(headers, [0x50, 0xd0, 0x90]);
+}
+
+#[test]
+fn av1_s4_4_n_is_set_where_a_sequence_starts() {
+    let first = |unit: &[u8]| av1(unit, 100)[0][0] & 0x08 != 0;
+    assert!(first(&[0x0a, 1, 7, 0x32, 1, 1]) && !first(&[0x32, 1, 1]));
+}
+
+#[test]
+fn av1_s5_delimiters_and_tile_lists_are_not_sent() {
+    assert_eq!(av1(&[0x12, 0, 0x42, 1, 5, 0x32, 1, 1], 100), [[0x10, 0x30, 1]]);
+}
+
+#[test]
+fn rfc7587_s4_1_the_clock_is_48_khz() {
+    assert_eq!(opus::CLOCK, Frequency::KHZ_48);
+}
+
+#[test]
+fn rfc7587_s3_1_3_packets_without_sound_are_not_sent() {
+    assert!(!opus::is_sent(&[0xf8]) && !opus::is_sent(&[0xf8, 0xff]) && opus::is_sent(&[0xf8, 0xff, 0xfe]));
+}
+
+#[test]
+fn rfc3551_s4_1_the_marker_is_set_where_speech_begins() {
+    assert!(opus::marker(false) && !opus::marker(true));
+}
+
+#[test]
+fn rfc3551_s4_5_11_l16_is_in_network_order_channels_by_turns() {
+    let (left, right) = ([0.5, -1.0], [1.0 / 32_768.0, 0.0]);
+    let mut payload = BytesMut::new();
+    l16::packetize(AudioRef::stereo(&left, &right, Frequency::KHZ_48).unwrap(), &mut payload);
+    assert_eq!(payload[..], [0x40, 0, 0, 1, 0x80, 0, 0, 0]);
+    let (mut far_left, mut far_right) = ([0.0; 2], [0.0; 2]);
+    let mut audio = AudioMut::stereo(&mut far_left, &mut far_right, Frequency::KHZ_48).unwrap();
+    assert_eq!(l16::depacketize(&payload, &mut audio), Ok(2));
+    assert!(l16::depacketize(&payload[..7], &mut audio).is_err(), "half a sample");
+    assert_eq!((far_left, far_right), (left, right));
+}
+
+#[test]
+fn rfc3551_s4_5_14_a_byte_per_sample() {
+    let sound = [0.0, 0.25, -0.25];
+    for law in [g711::Law::Mu, g711::Law::A] {
+        let mut payload = BytesMut::new();
+        g711::packetize(law, AudioRef::mono(&sound, Frequency::KHZ_8), &mut payload);
+        let mut heard = [1.0; 3];
+        let samples = g711::depacketize(law, &payload, &mut AudioMut::mono(&mut heard, Frequency::KHZ_8));
+        assert_eq!((payload.len(), samples), (3, Ok(3)));
+        assert!(sound.iter().zip(heard).all(|(sound, heard)| (sound - heard).abs() < 0.01), "{law:?} {heard:?}");
+    }
+}
