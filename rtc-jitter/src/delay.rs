@@ -103,8 +103,9 @@ pub(crate) struct DelayTarget {
     policy: Box<dyn DelayPolicy>,
     min_delay: Nanos,
     max_delay: Nanos,
-    /// Set at run time, beside the configured one.
+    /// Set at run time, beside the configured ones.
     least: Nanos,
+    most: Nanos,
     repair_delay: Option<Duration>,
 }
 
@@ -112,7 +113,7 @@ impl DelayTarget {
     pub(crate) fn new(config: DelayConfig, policy: Box<dyn DelayPolicy>) -> Result<Self, ConfigError> {
         config.check()?;
         let (min_delay, max_delay) = (nanos(config.min_delay), nanos(config.max_delay));
-        Ok(Self { policy, min_delay, max_delay, least: 0, repair_delay: config.repair_delay })
+        Ok(Self { policy, min_delay, max_delay, least: 0, most: max_delay, repair_delay: config.repair_delay })
     }
 
     /// Learns from a packet that was `delay` late at `now`, `elapsed` after the one before it.
@@ -129,6 +130,10 @@ impl DelayTarget {
 
     pub(crate) fn set_min_delay(&mut self, min_delay: Duration) {
         self.least = nanos(min_delay);
+    }
+
+    pub(crate) fn set_max_delay(&mut self, max_delay: Option<Duration>) {
+        self.most = max_delay.map_or(self.max_delay, nanos).min(self.max_delay);
     }
 
     pub(crate) fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
@@ -163,8 +168,8 @@ impl DelayTarget {
             raise(floor.saturating_add(nanos(BIN)), Reason::Path);
         }
         raise(self.min_delay.max(least), Reason::Minimum);
-        if aim.delay > duration(self.max_delay) {
-            (aim.delay, aim.reason) = (duration(self.max_delay), Reason::Maximum);
+        if aim.delay > duration(self.most) {
+            (aim.delay, aim.reason) = (duration(self.most), Reason::Maximum);
         }
         aim
     }

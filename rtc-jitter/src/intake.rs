@@ -162,6 +162,10 @@ impl Intake {
         self.delay.set_min_delay(min_delay);
     }
 
+    pub(crate) fn set_max_delay(&mut self, max_delay: Option<Duration>) {
+        self.delay.set_max_delay(max_delay);
+    }
+
     pub(crate) fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
         self.delay.set_repair_delay(repair_delay);
     }

@@ -310,6 +310,12 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         self.intake.set_min_delay(min_delay);
     }
 
+    /// Sets the most delay to aim at, below [`DelayConfig::max_delay`](crate::DelayConfig::max_delay); `None`, as at first, for that. It holds
+    /// against [`set_min_delay`](Self::set_min_delay) too. What comes later than it allows is lost.
+    pub fn set_max_delay(&mut self, max_delay: Option<Duration>) {
+        self.intake.set_max_delay(max_delay);
+    }
+
     /// Changes [`DelayConfig::repair_delay`](crate::DelayConfig::repair_delay), which follows the round-trip time.
     pub fn set_repair_delay(&mut self, repair_delay: Option<Duration>) {
         self.intake.set_repair_delay(repair_delay);

@@ -17,7 +17,7 @@ use rtc_core::testkit::signal::{Speech, Talker, TalkerConfig};
 use rtc_core::time::Instant;
 use rtc_core::{Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_jitter::{
-    AudioJitterBuffer, AudioPlayout, JitterConfig, PlayoutConfig, PulledKind, VideoCodec, VideoConfig,
+    AudioJitterBuffer, AudioPlayout, ConcealedBy, JitterConfig, PlayoutConfig, PulledKind, VideoCodec, VideoConfig,
     VideoJitterBuffer,
 };
 
@@ -83,30 +83,67 @@ fn counting_counts() {
     assert_eq!(allocations(|| drop(vec![0_u8; 100])), 1);
 }
 
-#[test]
-fn playing_allocates_nothing() {
-    let arrivals = arrivals();
+/// Plays a minute at `rate` and says how much was allocated from pull number `from` on, and how often what was heard.
+fn play(
+    config: PlayoutConfig,
+    arrivals: Vec<(Instant, RtpPacket)>,
+    rate: Frequency,
+    from: usize,
+) -> (AudioPlayout<PcmDecoder>, usize, [usize; 7]) {
     let format = AudioFormat { rate: Frequency::KHZ_48, channels: 2 };
     let decoder = PcmDecoder::new(Coding::L16, format).unwrap();
-    let mut playout = AudioPlayout::new(PlayoutConfig::default(), decoder).unwrap();
-    let (mut left, mut right) = ([0.0; 480], [0.0; 480]);
+    let mut playout = AudioPlayout::new(config, decoder).unwrap();
+    let samples = rate.as_hz() as usize / 100;
+    let (mut left, mut right) = (vec![0.0; samples], vec![0.0; samples]);
     let mut heard = [0; 7];
     let mut arrivals = arrivals.into_iter().peekable();
-    let allocated = allocations(|| {
-        for pull in 0..6_000 {
-            let now = Instant::from_millis(10 * pull);
+    let mut allocated = 0;
+    for pull in 0..6_000 {
+        let now = Instant::from_millis(10 * pull as u64);
+        let by_this = allocations(|| {
             while let Some((arrival, packet)) = arrivals.next_if(|(arrival, _)| *arrival <= now) {
                 playout.insert(arrival, packet);
             }
-            let pulled = playout.pull(now, AudioMut::stereo(&mut left, &mut right, format.rate).unwrap());
+            let pulled = playout.pull(now, AudioMut::stereo(&mut left, &mut right, rate).unwrap());
             heard[pulled.kind as usize] += 1;
-        }
-    });
-    assert_eq!(allocated, 0);
-    for kind in [PulledKind::Silence, PulledKind::Normal, PulledKind::Accelerated, PulledKind::Concealed] {
-        assert!(heard[kind as usize] > 0, "no {kind:?}: {heard:?}");
+        });
+        allocated += if pull >= from { by_this } else { 0 };
     }
-    assert_eq!(playout.stats().packets.restarts, 1);
+    (playout, allocated, heard)
+}
+
+#[test]
+fn playing_allocates_nothing() {
+    for by in [ConcealedBy::Decoder, ConcealedBy::Playout] {
+        let mut config = PlayoutConfig::default();
+        config.concealed_by = by;
+        let (playout, allocated, heard) = play(config, arrivals(), Frequency::KHZ_48, 0);
+        assert_eq!(allocated, 0, "{by:?}");
+        for kind in [PulledKind::Normal, PulledKind::Accelerated, PulledKind::Concealed] {
+            assert!(heard[kind as usize] > 0, "no {kind:?}: {heard:?}");
+        }
+        assert_eq!(playout.stats().packets.restarts, 1);
+    }
+}
+
+#[test]
+fn resampling_allocates_nothing_once_the_rate_is_known() {
+    let format = AudioFormat { rate: Frequency::KHZ_48, channels: 2 };
+    let encoder = PcmEncoder::new(Coding::L16, format).unwrap();
+    let voice = Speech::new(format.rate, 1).take(60 * 48_000);
+    // The sender's clock is 300 ppm slow.
+    let late = |sent: Instant| Duration::from_nanos((sent - Instant::ZERO).as_micros() as u64 * 3 / 10);
+    let arrivals: Vec<_> = Talker::new(TalkerConfig::default(), encoder, voice)
+        .unwrap()
+        .map(|(sent, packet)| (sent + late(sent), packet))
+        .collect();
+    for rate in [48_000, 44_100] {
+        let rate = Frequency::new(rate).unwrap();
+        let (playout, allocated, heard) = play(PlayoutConfig::default(), arrivals.clone(), rate, 1);
+        assert!((playout.clock_skew() - 300.0).abs() < 5.0, "{}", playout.clock_skew());
+        assert_eq!(allocated, 0, "{rate:?}");
+        assert!(heard[PulledKind::Normal as usize] > 5_000, "{heard:?}");
+    }
 }
 
 #[test]

@@ -379,6 +379,26 @@ fn mono_feeds_both_channels() {
 }
 
 #[test]
+fn the_delay_keeps_within_what_the_user_sets() {
+    let mut config = PlayoutConfig::default();
+    config.jitter.clock = MONO.rate;
+    let mut playout = AudioPlayout::new(config, pcm(MONO)).unwrap();
+    playout.set_min_delay(Duration::from_millis(300));
+    run(&mut playout, 0, 20, &on_time(0..1));
+    assert_eq!((playout.target_delay().as_millis(), playout.explain().reason), (300, crate::Reason::Minimum));
+    playout.set_max_delay(Some(Duration::from_millis(120)));
+    run(&mut playout, 20, 40, &[]);
+    assert_eq!((playout.target_delay().as_millis(), playout.explain().reason), (120, crate::Reason::Maximum));
+    playout.set_max_delay(Some(Duration::from_secs(60)));
+    playout.set_min_delay(Duration::from_secs(60));
+    run(&mut playout, 40, 60, &[]);
+    assert_eq!(playout.target_delay(), PlayoutConfig::default().jitter.delay.max_delay, "no more than was configured");
+    playout.set_max_delay(None);
+    run(&mut playout, 60, 80, &[]);
+    assert_eq!(playout.explain().reason, crate::Reason::Maximum);
+}
+
+#[test]
 fn impossible_settings_are_named() {
     let broken = |change: fn(&mut PlayoutConfig)| {
         let mut config = PlayoutConfig::default();

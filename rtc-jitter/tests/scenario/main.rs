@@ -5,5 +5,6 @@
 mod behaviour;
 mod quality;
 mod recorded;
+mod seams;
 mod sim;
 mod table;
