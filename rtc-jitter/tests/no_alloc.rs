@@ -132,7 +132,7 @@ fn resampling_allocates_nothing_once_the_rate_is_known() {
     let encoder = PcmEncoder::new(Coding::L16, format).unwrap();
     let voice = Speech::new(format.rate, 1).take(60 * 48_000);
     // The sender's clock is 300 ppm slow.
-    let late = |sent: Instant| Duration::from_nanos((sent - Instant::ZERO).as_micros() as u64 * 3 / 10);
+    let late = |sent: Instant| (sent - Instant::ZERO).mul_f64(300e-6);
     let arrivals: Vec<_> = Talker::new(TalkerConfig::default(), encoder, voice)
         .unwrap()
         .map(|(sent, packet)| (sent + late(sent), packet))
