@@ -16,6 +16,7 @@ mod window;
 pub(crate) use equation::{Equation, Span};
 pub(crate) use mask::Mask;
 pub(crate) use members::Members;
+pub(crate) use outlook::Lag;
 pub use outlook::Outlook;
 pub use part::Partial;
 pub(crate) use recovery::Recovery;

@@ -14,6 +14,7 @@ mod decoder;
 mod encoder;
 mod tinymt;
 
+pub use crate::parity::Outlook;
 pub(crate) use coefficients::fill as coefficients;
 pub use decoder::{RlcDecoder, RlcDecoderConfig, RlcDecoderStats};
 pub use encoder::{RlcEncoder, RlcEncoderConfig, RlcEncoderStats};

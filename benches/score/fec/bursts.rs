@@ -36,8 +36,8 @@ const ALLOWED: f64 = 0.01;
 const MOST: u32 = 400;
 
 const REDUNDANCY: Metric = Metric("redundancy", "% of media packets");
-const LESS_THAN_FRAMES: Metric = Metric("less than a block for each frame", "%");
-const LESS_THAN_BEST: Metric = Metric("less than the best blocks", "%");
+const LESS_THAN_FRAMES: Metric = Metric("less than a block for each frame, sent within it", "%");
+const LESS_THAN_BEST: Metric = Metric("less than ideal blocks of the best length and spread", "%");
 
 /// Frames in a block, and whether its repair packets are spread.
 #[derive(Debug, Clone, Copy)]

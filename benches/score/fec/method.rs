@@ -5,6 +5,7 @@ use core::time::Duration;
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::time::Instant;
 use rtc_core::{ConfigError, PayloadType, RtpPacket, SeqNum};
+use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
 use rtc_fec::nack::{NackConfig, NackGenerator};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
 use rtc_fec::rtx::{
@@ -31,6 +32,13 @@ pub(super) fn ours(method: Method, round_trip: Duration) -> Result<Box<dyn Recov
         Method::Nack => Box::new(Nack::new(round_trip)?),
         Method::Ulpfec(rate, pattern) => {
             let (encoder, decoder) = ulpfec(rate, pattern)?;
+            Box::new(Fec(Box::new(encoder), Box::new(decoder)))
+        }
+        Method::Flexfec(columns, rows) => {
+            let mut config = FlexfecEncoderConfig::default();
+            config.protection = FlexfecProtection::grid(columns, rows)?;
+            let (encoder, decoder) =
+                (FlexfecEncoder::new(config)?, FlexfecDecoder::new(FlexfecDecoderConfig::default())?);
             Box::new(Fec(Box::new(encoder), Box::new(decoder)))
         }
     })

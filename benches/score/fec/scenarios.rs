@@ -38,9 +38,11 @@ pub(super) enum Method {
     Nack,
     /// Repair packets per packet of media; ours in this pattern, peers in their own.
     Ulpfec(f64, Pattern),
+    /// Repair packets for the rows and columns of so many by so many packets (RFC 8627).
+    Flexfec(usize, usize),
 }
 
-pub(super) const METHODS: [(&str, Stream, Method); 8] = [
+pub(super) const METHODS: [(&str, Stream, Method); 9] = [
     ("red-1", AUDIO, Method::Red(1)),
     ("red-2", AUDIO, Method::Red(2)),
     ("red-5", AUDIO, Method::Red(5)),
@@ -49,6 +51,7 @@ pub(super) const METHODS: [(&str, Stream, Method); 8] = [
     ("ulpfec-50", VIDEO, Method::Ulpfec(0.5, Pattern::Interleaved)),
     ("ulpfec-50-crossed", VIDEO, Method::Ulpfec(0.5, Pattern::Crossed)),
     ("ulpfec-100", VIDEO, Method::Ulpfec(1.0, Pattern::Interleaved)),
+    ("flexfec-5x4", VIDEO, Method::Flexfec(5, 4)),
 ];
 
 /// Blocks of a code: source and repair packets of 1200 bytes, of which as many as there are source packets arrive.

@@ -30,7 +30,7 @@ const MEMORY: u16 = 32;
 
 /// How far behind the newest packet repair packets reach back when they come, learnt from those that came.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Lag {
+pub(crate) struct Lag {
     /// Largest of the period in progress and of the one before.
     reach: [u16; 2],
     count: u16,
@@ -40,7 +40,7 @@ pub(super) struct Lag {
 
 impl Lag {
     /// Takes note of a repair packet that protects packets from `base` on.
-    pub(super) fn learn(&mut self, newest: SeqNum, base: SeqNum) {
+    pub(crate) fn learn(&mut self, newest: SeqNum, base: SeqNum) {
         if self.count == MEMORY {
             (self.reach, self.count) = ([0, self.reach[0]], 0);
         }
@@ -51,7 +51,7 @@ impl Lag {
 
     /// Whether a repair packet may be yet to come for packet `seq`: not once it is older than any was when its repair packet
     /// came, nor when two such spans have passed without any repair packet.
-    pub(super) fn expects(&self, newest: SeqNum, seq: SeqNum) -> bool {
+    pub(crate) fn expects(&self, newest: SeqNum, seq: SeqNum) -> bool {
         let reach = self.reach[0].max(self.reach[1]);
         let within = |from: SeqNum, most: u16| u16::try_from(newest.distance_from(from)).is_ok_and(|age| age <= most);
         self.last.is_some_and(|last| within(last, reach.saturating_mul(2).max(1))) && within(seq, reach)

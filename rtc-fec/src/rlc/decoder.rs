@@ -9,6 +9,7 @@ use crate::continuity::{Continuity, Run, same_run};
 use crate::linear::{
     Code, Header, LENGTH_LEN, MAX_SPAN, MAX_UNKNOWN, Place, Solved, Solver, Window, length_product, packet_of,
 };
+use crate::parity::{Lag, Outlook};
 use crate::{POOL_LEN, cauchy};
 
 /// Settings of an [`RlcDecoder`].
@@ -83,14 +84,15 @@ pub struct RlcDecoderStats {
 ///
 /// A damaged repair packet cannot be told from a good one, but what comes of it can: a recovered packet must have the number
 /// it was missing under, the version and SSRC of the media, and zeros after its length. If one has not, all equations held are
-/// dropped, as what is wrong has been worked into them. A wrong header, or a repair packet of another stream, is found this way;
-/// single bytes wrong in the symbol or its length are not: they are for UDP's checksum or SRTP to find, as in media.
+/// dropped, as what is wrong has been worked into them. A repair packet of another stream is found this way, and a wrong header but
+/// about once in 2^16 times, as packets of a stream differ in little but the low byte of their number; single bytes wrong in the symbol or its length are not: they are for UDP's checksum or SRTP to find, as in media.
 #[derive(Debug)]
 pub struct RlcDecoder {
     config: RlcDecoderConfig,
     ssrc: Option<Ssrc>,
     continuity: Continuity,
     window: Window,
+    lag: Lag,
     solver: Solver,
     /// Which packet each column is.
     columns: Vec<Option<SeqNum>>,
@@ -116,6 +118,7 @@ impl RlcDecoder {
             ssrc: None,
             continuity: Continuity::default(),
             window: Window::new(config.window),
+            lag: Lag::default(),
             solver: Solver::new(config.max_repairs),
             columns: vec![None; MAX_UNKNOWN],
             ready: VecDeque::with_capacity(config.window),
@@ -142,6 +145,7 @@ impl RlcDecoder {
         self.ready.clear();
         self.window.clear();
         self.continuity = Continuity::default();
+        self.lag = Lag::default();
         self.ssrc = None;
     }
 
@@ -149,6 +153,24 @@ impl RlcDecoder {
     #[must_use]
     pub fn covers(&self, seq: SeqNum) -> bool {
         self.window.column(seq).is_some()
+    }
+
+    /// What is to be hoped for a missing packet, before it is asked for again
+    /// ([`NackGenerator::poll_unless`](crate::nack::NackGenerator::poll_unless)). Repair packets are expected on top of those held
+    /// as long as they go on coming.
+    #[must_use]
+    pub fn outlook(&self, seq: SeqNum) -> Outlook {
+        if self.window.packet(seq).is_some() {
+            return Outlook::Here;
+        }
+        if self.covers(seq) {
+            // The rows are independent: so many more, or packets they cover, solve all of them, or else fewer.
+            return Outlook::Held { lacking: self.unknown().saturating_sub(self.held()) };
+        }
+        match self.window.newest() {
+            Some(newest) if self.lag.expects(newest, seq) => Outlook::Expected,
+            _ => Outlook::None,
+        }
     }
 
     /// How many repair packets are held.
@@ -181,6 +203,7 @@ impl RlcDecoder {
             self.stats.forgotten += self.drop_all();
             self.window.clear();
             self.continuity = Continuity::default();
+            self.lag = Lag::default();
             self.ssrc = Some(packet.ssrc());
         }
         run
@@ -378,6 +401,7 @@ impl FecDecoder for RlcDecoder {
             self.stats.expired += 1;
             return Ok(());
         }
+        self.lag.learn(self.window.newest().unwrap_or(last), header.base);
         self.work_in(&header, length, symbol);
         self.recover();
         Ok(())

@@ -3,8 +3,9 @@ use std::collections::BTreeSet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtc_core::fec::{FecDecoder, FecEncoder};
+use rtc_core::testkit::rng::Rng;
 use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum};
-use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcDecoderStats, RlcEncoder, RlcEncoderConfig};
+use rtc_fec::rlc::{Outlook, RlcDecoder, RlcDecoderConfig, RlcDecoderStats, RlcEncoder, RlcEncoderConfig};
 
 use crate::packets::{SSRC, media, packet, shifted};
 
@@ -203,13 +204,25 @@ proptest! {
         // Nothing that was made up passes for a packet of this source.
         prop_assert_eq!((polled, decoder.stats().recovered), (0, 0));
     }
+}
 
-    /// A bit wrong in the header makes another equation of it, and nothing that comes of that passes for a packet.
-    #[test]
-    fn damaged_headers_bring_nothing_wrong_back(
-        packets in vec(packet(), 40), lost in proptest::collection::btree_set(0usize..40, 1..12), bit in 0usize..48, which in 0usize..12,
-    ) {
-        let packets: Vec<_> = packets.iter().zip(100..).map(|(packet, seq)| shifted(packet, seq, 0)).collect();
+/// A bit wrong in the header makes another equation of it, of which seldom anything comes that passes for a packet. Not never: where
+/// the factors of some packets are wrong by amounts that sum up to zero, their headers cancel out, but for the low bytes of their
+/// numbers, and these by chance. That is once in 2^16 times at most, so the cases are the same in each run.
+#[test]
+fn damaged_headers_bring_nothing_wrong_back() {
+    let mut rng = Rng::new(11);
+    let mut below = |bound: u64| usize::try_from(rng.next_u64() % bound).unwrap();
+    let mut recovered = 0;
+    for _ in 0..2_000 {
+        let packets: Vec<_> = (100..140)
+            .map(|seq| {
+                let payload = vec![u8::try_from(below(256)).unwrap(); below(60)];
+                RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(3), SSRC).build(&payload).unwrap()
+            })
+            .collect();
+        let lost: BTreeSet<usize> = (0..=below(11)).map(|_| below(40)).collect();
+        let (bit, which) = (below(48), below(12).min(lost.len()));
         let mut encoder = RlcEncoder::new(RlcEncoderConfig::default()).unwrap();
         packets.iter().for_each(|packet| encoder.protect(packet));
         let mut decoder = RlcDecoder::new(RlcDecoderConfig::default()).unwrap();
@@ -218,7 +231,7 @@ proptest! {
         for number in 0..lost.len() + 2 {
             let repair = encoder.repair().unwrap();
             let mut payload = repair.payload().to_vec();
-            if number == which.min(lost.len()) {
+            if number == which {
                 payload[bit / 8] ^= 0x80 >> (bit % 8);
             }
             let repair = repair.to_builder().build(&payload).unwrap();
@@ -226,8 +239,34 @@ proptest! {
             check_accounts(&decoder.stats(), &decoder);
         }
         for packet in core::iter::from_fn(|| decoder.poll_recovered()) {
-            let place = usize::from(packet.seq().0 - 100);
-            prop_assert_eq!(&packet, &packets[place]);
+            assert_eq!(&packet, &packets[usize::from(packet.seq().0 - 100)]);
+            recovered += 1;
         }
     }
+    assert!(recovered > 2_000, "{recovered}");
+}
+
+#[test]
+fn what_is_to_be_hoped_for_is_told() {
+    let packets: Vec<_> = (0..40).map(|seq| media(seq, 0)).collect();
+    let mut encoder = RlcEncoder::new(RlcEncoderConfig::default()).unwrap();
+    let mut decoder = RlcDecoder::new(RlcDecoderConfig::default()).unwrap();
+    for packet in &packets[..20] {
+        encoder.protect(packet);
+        if !(8..10).contains(&packet.seq().0) {
+            decoder.insert_source(packet);
+        }
+    }
+    assert_eq!(decoder.outlook(SeqNum(8)), Outlook::None, "no repair packet ever came");
+    decoder.insert_repair(&encoder.repair().unwrap()).unwrap();
+    assert_eq!(decoder.outlook(SeqNum(8)), Outlook::Held { lacking: 1 });
+    assert_eq!(decoder.outlook(SeqNum(7)), Outlook::Here);
+    decoder.insert_source(&packets[21]);
+    assert_eq!(decoder.outlook(SeqNum(20)), Outlook::Expected);
+    decoder.insert_repair(&encoder.repair().unwrap()).unwrap();
+    assert_eq!(decoder.outlook(SeqNum(8)), Outlook::Here);
+    for seq in 22..200 {
+        decoder.insert_source(&media(seq, 0));
+    }
+    assert_eq!(decoder.outlook(SeqNum(20)), Outlook::None, "repair packets have ceased");
 }
