@@ -15,8 +15,9 @@ use average::Average;
 
 /// A run without loss as unlikely as this ends the loss before it.
 const RUN_CHANCE: f64 = 1e-4;
-/// Bursts longer by this than those of losses at random are none: 200 packets of which 70 % are lost tell to a fifth.
-const CLUSTERED: f64 = 1.25;
+/// Bursts longer by less than this than those of losses at random are taken for these: 200 packets of which 70 % are lost tell to a
+/// fifth.
+const CLUSTERED: f64 = 1.5;
 /// Gaps between feedbacks averaged over.
 const FEEDBACKS: f64 = 32.0;
 /// A run has to be as long as this.
