@@ -258,7 +258,7 @@ impl Aimd {
             return self.refresh(drain, signals);
         }
         let ahead = Drain::ahead(full * signals.arriving, signals);
-        let left = if self.was_ahead { signals.recent } else { ahead };
+        let left = if self.was_ahead || !self.config.ahead { signals.recent } else { ahead };
         if left <= signals.clear {
             self.was_ahead = signals.recent > signals.clear;
             let margin = self.search.margin(full);

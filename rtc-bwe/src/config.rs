@@ -13,7 +13,7 @@ mod probe;
 mod rate;
 
 pub use delay::{QueueConfig, TrendlineConfig};
-pub use loss::LossConfig;
+pub use loss::{LossConfig, LossModel};
 pub use marks::MarksConfig;
 pub use probe::ProbeConfig;
 pub use rate::{AimdConfig, CompeteConfig};

@@ -30,7 +30,7 @@ mod trendline;
 
 pub use allocation::{Allocator, AllocatorConfig, AllocatorStats, Demand, StreamId};
 pub use config::{
-    AimdConfig, CompeteConfig, GccConfig, LossConfig, MarksConfig, ProbeConfig, QueueConfig, TrendlineConfig,
+    AimdConfig, CompeteConfig, GccConfig, LossConfig, LossModel, MarksConfig, ProbeConfig, QueueConfig, TrendlineConfig,
 };
 pub use coupled::{FlowGroup, FlowGroupConfig, FlowId};
 pub use estimator::Gcc;

@@ -9,7 +9,13 @@ use core::time::Duration;
 
 use rtc_core::time::Instant;
 
-use crate::config::LossConfig;
+use crate::config::{LossConfig, LossModel};
+
+mod likelihood;
+mod rule;
+
+use likelihood::Likelihood;
+use rule::Rule;
 
 /// An observation spans this much sending time...
 const OBSERVATION: Duration = Duration::from_millis(250);
@@ -58,6 +64,16 @@ pub(crate) struct Loss {
     inherent: f64,
     phase: Phase,
     hold: u32,
+    /// What takes the place of the experiment.
+    other: Option<Other>,
+}
+
+/// Other models of loss.
+#[derive(Debug)]
+enum Other {
+    Rule(Rule),
+    Likelihood(Likelihood),
+    Ignored,
 }
 
 /// Packets sent in a span of time.
@@ -70,6 +86,8 @@ struct Observation {
     bursts: u32,
     /// Some of them met a queue: loss here is not taken for random.
     queued: bool,
+    /// What they were sent at, in b/s; known when the observation is closed.
+    rate: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +111,12 @@ impl Loss {
             inherent: 0.0,
             phase: Phase::Quiet,
             hold: 1,
+            other: match config.model {
+                LossModel::Experiment => None,
+                LossModel::Rule => Some(Other::Rule(Rule::default())),
+                LossModel::Likelihood => Some(Other::Likelihood(Likelihood::new())),
+                LossModel::Ignore => Some(Other::Ignored),
+            },
         }
     }
 
@@ -127,12 +151,15 @@ impl Loss {
 
     /// Draws conclusions; `rate` is what is being sent and `allowed` what the delay allows, in b/s.
     pub(crate) fn update(&mut self, now: Instant, rate: f64, allowed: f64) -> Option<Verdict> {
+        if self.other.is_some() {
+            return (self.close(rate) && self.update_other(now, rate, allowed)).then_some(Verdict::Congestion);
+        }
         if let Phase::Testing { before, sample, .. } = self.phase {
-            self.close();
+            self.close(rate);
             return self.judge(now, before, sample);
         }
         self.grow(now, allowed);
-        if !self.close() {
+        if !self.close(rate) {
             return None;
         }
         let recent = self.recent(DECISION);
@@ -158,6 +185,11 @@ impl Loss {
 
     /// What loss allows, in b/s.
     pub(crate) const fn limit(&self) -> Option<f64> {
+        match &self.other {
+            Some(Other::Rule(rule)) => return rule.limit(),
+            Some(Other::Likelihood(model)) => return model.limit(),
+            Some(Other::Ignored) | None => {}
+        }
         match self.phase {
             Phase::Quiet => None,
             Phase::Testing { limit, .. } | Phase::Limited { limit, .. } => Some(limit),
@@ -189,6 +221,17 @@ impl Loss {
             && packets.span.is_some_and(|(first, _)| first >= *since)
         {
             sample.merge(packets);
+        }
+    }
+
+    /// Whether another model than the experiment lowered its limit.
+    fn update_other(&mut self, now: Instant, rate: f64, allowed: f64) -> bool {
+        let loss = self.recent(DECISION).fraction();
+        let newest_first = (1..=WINDOW).map(|back| &self.closed[(self.next + WINDOW - back) % WINDOW]);
+        match &mut self.other {
+            Some(Other::Rule(rule)) => rule.update(now, loss, rate, allowed),
+            Some(Other::Likelihood(model)) => model.update(&newest_first.filter(|one| one.packets > 0), allowed),
+            Some(Other::Ignored) | None => false,
         }
     }
 
@@ -231,11 +274,12 @@ impl Loss {
     }
 
     /// Closes the open observation if it is complete.
-    fn close(&mut self) -> bool {
+    fn close(&mut self, rate: f64) -> bool {
         let span = self.open.duration();
         let full = span >= OBSERVATION && self.open.packets >= OBSERVATION_PACKETS;
         let complete = full || span >= MAX_OBSERVATION;
         if complete {
+            self.open.rate = if rate.is_finite() { rate } else { 0.0 };
             self.closed[self.next] = core::mem::take(&mut self.open);
             self.next = (self.next + 1) % WINDOW;
         }

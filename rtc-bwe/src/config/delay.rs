@@ -11,6 +11,8 @@ use crate::check::{check, fraction, positive};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct TrendlineConfig {
+    /// Whether the gradient counts. Default true: a queue is noticed before it stands; without it only its delay counts.
+    pub enabled: bool,
     /// Packets sent within this time are one group. Default 5 ms (`burst_time`, §5.6).
     pub burst: Duration,
     /// Groups the line is fitted through. Default 20: 0.1 s of paced video, 0.4 s of audio.
@@ -33,6 +35,7 @@ pub struct TrendlineConfig {
 impl Default for TrendlineConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             burst: Duration::from_millis(5),
             window: 20,
             smoothing: 0.9,

@@ -6,10 +6,28 @@ use rtc_core::ConfigError;
 
 use crate::check::{check, fraction};
 
+/// How loss is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum LossModel {
+    /// Loss without a queue is put to the test: the rate is lowered once to see whether the loss goes away.
+    #[default]
+    Experiment,
+    /// The bandwidth and the inherent loss under which what was observed is the likeliest.
+    Likelihood,
+    /// Above a tenth of loss the rate falls, below a fiftieth it grows (draft-ietf-rmcat-gcc-02 §6).
+    Rule,
+    /// Loss changes nothing.
+    Ignore,
+}
+
 /// Settings of what loss means.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct LossConfig {
+    /// How loss is understood; the other settings are those of the experiment. Default [`LossModel::Experiment`]: it keeps the
+    /// rate through random loss and finds out a policer.
+    pub model: LossModel,
     /// Loss above what was found to be random that asks for a test, as a fraction. Default 0.03: less is hardly heard or seen.
     pub margin: f64,
     /// Random loss above this is treated as congestion all the same, as a fraction. Default 0.5: beyond it no redundancy
@@ -25,7 +43,7 @@ pub struct LossConfig {
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { margin: 0.03, max_random: 0.5, hold: Duration::from_secs(2), growth: 1.08 }
+        Self { model: LossModel::Experiment, margin: 0.03, max_random: 0.5, hold: Duration::from_secs(2), growth: 1.08 }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct AimdConfig {
     /// Slower flows grow faster (with the power of -3/4 of the rate) and faster flows give way more (in proportion to it), so
     /// that those who share a link become equal. Default true; without it shares stay what they are.
     pub fair: bool,
+    /// A drain ends when what is in flight will have ended it, not when that is seen. Default true; without it the link stands
+    /// idle for a round trip after each.
+    pub ahead: bool,
     /// A queue of this delay is drained at half of the capacity, a smaller one at more. Default 100 ms: a full drop-tail queue
     /// of 300 ms is gone in about half a second.
     pub drain: Duration,
@@ -41,6 +44,7 @@ impl Default for AimdConfig {
             pace: 0.1,
             margin: 0.03,
             fair: true,
+            ahead: true,
             drain: Duration::from_millis(100),
         }
     }

@@ -83,7 +83,9 @@ impl Gcc {
         let arriving = 1.0 - self.loss.random().min(0.9);
         let recent = self.queue.recent();
         // A gradient without a queue is jitter.
-        let overuse = self.trendline.usage() == Usage::Over && recent > levels.target.midpoint(levels.limit);
+        let overuse = self.config.trendline.enabled
+            && self.trendline.usage() == Usage::Over
+            && recent > levels.target.midpoint(levels.limit);
         let busy = self.queue.busy_since();
         let refresh = self.config.queue.refresh;
         let emptied = self.queue.emptied().max(self.refreshed);

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use rtc_bwe::LossModel;
 use rtc_core::Bitrate;
 use rtc_core::bwe::BandwidthEstimator;
 use rtc_core::time::Instant;
@@ -82,6 +83,19 @@ fn random_loss_is_borne_and_reported() {
             let reported = f64::from(run.flows[0].sender.estimator.estimate().random_loss);
             assert!((reported - loss).abs() < 0.035, "{name}: {reported}");
         }
+    }
+}
+
+#[test]
+fn other_models_of_loss_are_a_choice() {
+    for (model, least, most) in
+        [(LossModel::Likelihood, 80.0, 100.0), (LossModel::Rule, 10.0, 85.0), (LossModel::Ignore, 85.0, 100.0)]
+    {
+        let mut scenario = scenario("loss 10 %");
+        scenario.config.loss.model = model;
+        let run = run(&scenario, 0, 40);
+        let utilization = run.utilization(seconds(0), seconds(40));
+        assert!((least..=most).contains(&utilization), "{model:?}: {utilization}");
     }
 }
 
