@@ -3,10 +3,11 @@
 //!
 //! [`voice`] is the composition itself, sans-IO like the crates it is made of. [`simulate`] runs two of its endpoints in
 //! virtual time, [`live`] one over a UDP socket. [`paths`] sends audio over several paths of which one fails. [`rtp`] is the
-//! plainest composition there is: one stream, one way.
+//! plainest composition there is: one stream, one way. [`forward`] is a camera and its viewers, each with its own rate.
 
 pub mod chart;
 pub mod cli;
+pub mod forward;
 pub mod guard;
 pub mod live;
 mod microphone;
