@@ -178,8 +178,8 @@ pub(crate) type MakeProtection = Box<dyn Fn(Profile, &[u8], &[u8]) -> Box<dyn Pr
 
 /// Forwards one stream to subscribers that have keys of their own.
 pub(crate) trait Forwarder {
-    /// Hands on a packet, whose numbers go up by one each time, and gives the bytes of all datagrams that leave for it.
-    fn forward(&mut self, now: Instant, packet: &RtpPacket) -> usize;
+    /// Hands on packets that came together, whose numbers go up by one, and gives the bytes of all datagrams that leave.
+    fn forward(&mut self, now: Instant, packets: &[RtpPacket]) -> usize;
 }
 
 /// Makes a forwarder to so many subscribers, or says why it cannot.

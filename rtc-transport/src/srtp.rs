@@ -219,6 +219,7 @@ impl core::error::Error for SrtpError {}
 
 /// Bytes of the header of an RTP packet, fixed fields, CSRCs and extension, and its SSRC and sequence number; `None` if it is
 /// not of version 2 or ends before its header does. The padding count is encrypted and cannot be judged.
+#[inline]
 fn rtp_header(packet: &[u8]) -> Option<(usize, u32, u16)> {
     let (fixed, rest) = packet.split_first_chunk::<12>()?;
     if fixed[0] >> 6 != 2 {

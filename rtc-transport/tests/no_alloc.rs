@@ -206,3 +206,41 @@ fn protection_allocates_nothing_once_a_stream_is_known() {
         assert_eq!(ALLOCATIONS.get() - before, 0, "{profile:?}");
     }
 }
+
+/// One of two subscribers is asked for packets again now and then.
+#[test]
+fn fan_out_allocates_nothing_once_warm() {
+    use rtc_core::testkit::naive::Filter;
+    use rtc_transport::fanout::{Egress, EgressConfig, Fanout, TrackConfig};
+    let (mut room, mut pool, mut buffer) = (Fanout::default(), BytesMut::with_capacity(1 << 16), Vec::new());
+    for _ in 0..2 {
+        let mut config = EgressConfig::default();
+        config.pacer.rate = Bitrate::from_kbps(5_000);
+        let mut egress = Egress::new(config, None).unwrap();
+        let track = TrackConfig::video(Ssrc(10)).with_rtx(Ssrc(11), PayloadType::new(97));
+        let track = egress.add_track(track, Filter::all());
+        let subscriber = room.add(egress);
+        room.route(Ssrc(1), subscriber, track);
+    }
+    let (mut before, mut sent) = (0, 0);
+    for seq in 0..ROUNDS {
+        if seq == WARM {
+            (before, sent) = (ALLOCATIONS.get(), 0);
+        }
+        let now = Instant::from_millis(5 * u64::from(seq));
+        let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(0), Ssrc(1));
+        room.forward(now, &packet.build_in(&mut pool, &[7; 1_100]).unwrap());
+        for (nth, (_, egress)) in room.iter_mut().enumerate() {
+            if nth == 0 && seq % 50 == 49 {
+                egress.retransmit(now, Ssrc(10), [SeqNum(seq - 20), SeqNum(seq - 10)]);
+            }
+            while let Some(transmit) = egress.poll_transmit(now, &mut buffer) {
+                sent += transmit.segments;
+            }
+        }
+    }
+    // The buffers of what comes are the caller's: a pool hands the same ones out again, but for the history that keeps some.
+    let pools = u64::from(ROUNDS - WARM) / 20;
+    assert!(ALLOCATIONS.get() - before <= pools, "{} allocations", ALLOCATIONS.get() - before);
+    assert!(sent > 3_900, "{sent} packets left");
+}

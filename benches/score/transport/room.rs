@@ -62,7 +62,8 @@ pub(super) fn measure(options: &Options, bar: &ProgressBar, report: &mut Report)
         let (packets, transmits) = room.second(&mut meter);
         let cost = meter.per(packets);
         let share = cost.nanos * packets as f64 / 1e7;
-        if best.is_none_or(|(least, ..)| share < least) {
+        let per_packet = |(share, packets, ..): (f64, u64, f64, f64)| share / packets as f64;
+        if best.is_none_or(|best| share / (packets as f64) < per_packet(best)) {
             best = Some((share, packets, cost.allocations, packets as f64 / transmits as f64));
         }
     }

@@ -38,27 +38,27 @@ pub(super) fn measure(options: &Options, bar: &ProgressBar, report: &mut Report)
         if !scenarios.iter().any(|scenario| options.wants_scenario(scenario)) {
             continue;
         }
-        bar.inc_length(subjects.len() as u64);
+        bar.inc_length(2 * subjects.len() as u64);
         let [protect, unprotect] = scenarios.map(|scenario| {
             let input = format!("{PACKET} bytes, one stream, thread CPU time");
             Setting { scenario, input, seeds: 1 }
         });
-        for subject in &subjects {
-            bar.inc(1);
-            let Some(make) = report.admit(subject) else { continue };
-            agree(make, profile, &subject.name);
-            let make = || make(profile, &KEY[..profile.key_len()], &SALT[..profile.salt_len()]);
-            if options.wants_scenario(&protect.scenario) {
-                let is_ours = subject.name == "ours";
-                add(report, &protect, subject, cost_of_protecting(&mut *make()), target.filter(|_| is_ours));
+        for (setting, is_protect) in [(&protect, true), (&unprotect, false)] {
+            if !options.wants_scenario(&setting.scenario) {
+                continue;
             }
-            if options.wants_scenario(&unprotect.scenario) {
-                add(report, &unprotect, subject, cost_of_unprotecting(make), None);
+            for subject in &subjects {
+                bar.inc(1);
+                let Some(make) = report.admit(subject) else { continue };
+                agree(make, profile, &subject.name);
+                let make = || make(profile, &KEY[..profile.key_len()], &SALT[..profile.salt_len()]);
+                let cost = if is_protect { cost_of_protecting(&mut *make()) } else { cost_of_unprotecting(make) };
+                let target = target.filter(|_| is_protect && subject.name == "ours");
+                add(report, setting, subject, cost, target);
             }
-        }
-        if options.wants_scenario(&protect.scenario) && options.wants_subject("bound") {
-            let cost = cost_of_primitives(profile);
-            report.add_cost(&protect, "bound", "ns/packet", cost, true);
+            if options.wants_subject("bound") {
+                report.add_cost(setting, "bound", "ns/packet", cost_of_primitives(profile), true);
+            }
         }
     }
 }

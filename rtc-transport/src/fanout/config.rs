@@ -9,7 +9,8 @@ use crate::pacer::PacerConfig;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EgressConfig {
-    /// The pacer, which begins at its rate. Default that of [`PacerConfig`].
+    /// The pacer, which begins at its rate. Default that of [`PacerConfig`]. Who polls each 10 ms, say, gives it a `burst` of
+    /// that and more: what leaks out between two polls has to fit, or the rate is not reached.
     pub pacer: PacerConfig,
     /// What a packet costs on the path beside its own bytes. Default 28 bytes: UDP over IPv4.
     pub overhead: DataSize,

@@ -4,7 +4,7 @@ use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::rtp::HeaderMut;
 use rtc_core::svc::{Forward, LayerSelector};
 use rtc_core::time::Instant;
-use rtc_core::{Bitrate, ConfigError, DataSize, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{Bitrate, ConfigError, DataSize, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
 use super::history::History;
 use super::{EgressConfig, TrackConfig};
@@ -258,15 +258,12 @@ impl<S: LayerSelector> Egress<S> {
             buffer.extend_from_slice(packet.as_bytes());
             (track.config.ssrc, track.config.payload_type.unwrap_or_else(|| packet.payload_type()), seq)
         };
-        let (number, mut is_numbered) = (self.transport_sequence, false);
-        if let Ok(mut header) = HeaderMut::parse(&mut buffer[start..]) {
-            header.set_ssrc(ssrc);
-            header.set_payload_type(payload_type);
-            header.set_seq(wire_seq);
-            header.set_timestamp(timestamp);
-            let id = self.config.transport_sequence_id;
-            is_numbered = id.is_some_and(|id| header.set_extension(id, &number.to_be_bytes()));
-        }
+        write_header(&mut buffer[start..], payload_type, wire_seq, timestamp, ssrc);
+        let number = self.transport_sequence;
+        let is_numbered = self.config.transport_sequence_id.is_some_and(|id| {
+            let header = HeaderMut::parse(&mut buffer[start..]);
+            header.is_ok_and(|mut header| header.set_extension(id, &number.to_be_bytes()))
+        });
         if let Some(protector) = &mut self.protector {
             let len = buffer.len() - start;
             buffer.resize(buffer.len() + protector.rtp_overhead(), 0);
@@ -299,4 +296,13 @@ impl<S> Egress<S> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.held.is_some() { Some(Instant::ZERO) } else { self.pacer.poll_timeout() }
     }
+}
+
+/// Overwrites what is different for each subscriber of the fixed header (RFC 3550 §5.1), which `packet` is known to have.
+#[inline]
+fn write_header(packet: &mut [u8], payload_type: PayloadType, seq: SeqNum, timestamp: RtpTime, ssrc: Ssrc) {
+    packet[1] = (packet[1] & 0x80) | payload_type.value();
+    packet[2..4].copy_from_slice(&seq.0.to_be_bytes());
+    packet[4..8].copy_from_slice(&timestamp.0.to_be_bytes());
+    packet[8..12].copy_from_slice(&ssrc.0.to_be_bytes());
 }

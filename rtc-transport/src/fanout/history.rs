@@ -25,6 +25,7 @@ pub(super) struct Sent {
 }
 
 impl History {
+    #[inline]
     pub(super) fn insert(
         &mut self,
         now: Instant,
@@ -35,7 +36,12 @@ impl History {
     ) {
         self.bytes += packet.as_bytes().len() as u64;
         let behind = self.sent.iter().rev().take_while(|sent| sent.seq.distance_from(seq) > 0).count();
-        self.sent.insert(self.sent.len() - behind, Sent { seq, timestamp, packet, sent_at: now, last: now });
+        let sent = Sent { seq, timestamp, packet, sent_at: now, last: now };
+        if behind == 0 {
+            self.sent.push_back(sent);
+        } else {
+            self.sent.insert(self.sent.len() - behind, sent);
+        }
         self.forget(now, config);
     }
 
@@ -48,6 +54,7 @@ impl History {
         self.sent.get_mut(place).filter(|sent| sent.seq == seq)
     }
 
+    #[inline]
     fn forget(&mut self, now: Instant, config: &EgressConfig) {
         while let Some(oldest) = self.sent.front() {
             // Half of all numbers is as far as their order goes.

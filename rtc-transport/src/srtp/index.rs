@@ -2,6 +2,7 @@
 
 /// The index of a packet with sequence number `seq`, in a stream whose highest index so far is `highest` (RFC 3711 §3.3.1 and
 /// appendix A); `None` if it lies before the first or beyond the last that 48 bits count.
+#[inline]
 pub(super) fn estimate(highest: u64, seq: u16) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are the sequence number")]
     let last = highest as u16;
@@ -31,11 +32,13 @@ impl ReplayWindow {
     }
 
     /// The highest index that was there.
+    #[inline]
     pub(super) fn highest(&self) -> Option<u64> {
         (!self.is_empty).then_some(self.highest)
     }
 
     /// Whether `index` was not there yet, and would be known if it had been.
+    #[inline]
     pub(super) fn is_fresh(&self, index: u64) -> bool {
         if self.is_empty || index > self.highest {
             return true;
@@ -45,6 +48,7 @@ impl ReplayWindow {
     }
 
     /// Takes note that `index`, which is fresh, was there.
+    #[inline]
     pub(super) fn insert(&mut self, index: u64) {
         if self.is_empty {
             (self.is_empty, self.highest) = (false, index);
@@ -63,10 +67,12 @@ impl ReplayWindow {
         self.bits[word] |= bit;
     }
 
+    #[inline]
     fn size(&self) -> u64 {
         64 * self.bits.len() as u64
     }
 
+    #[inline]
     fn place(&self, index: u64) -> (usize, u64) {
         let word = (index / 64 % self.bits.len() as u64) as usize;
         (word, 1 << (index % 64))

@@ -33,6 +33,7 @@ impl State {
     }
 
     /// The index a packet with this number has.
+    #[inline]
     pub(super) fn index(&self, seq: u16) -> Option<u64> {
         match self.rtp.highest() {
             Some(highest) => estimate(highest, seq),
@@ -51,6 +52,7 @@ impl Streams {
     }
 
     /// The stream, if it is known.
+    #[inline]
     pub(super) fn find(&mut self, ssrc: u32) -> Option<&mut State> {
         if self.ssrcs.get(self.last) != Some(&ssrc) {
             self.last = self.ssrcs.binary_search(&ssrc).ok()?;
@@ -59,6 +61,7 @@ impl Streams {
     }
 
     /// The stream, which is begun if it is not known.
+    #[inline]
     pub(super) fn find_or_insert(&mut self, ssrc: u32) -> Result<&mut State, SrtpError> {
         if self.ssrcs.get(self.last) != Some(&ssrc) {
             self.last = match self.ssrcs.binary_search(&ssrc) {

@@ -36,26 +36,27 @@ impl Str0m {
 }
 
 impl Forwarder for Str0m {
-    fn forward(&mut self, now: Instant, packet: &RtpPacket) -> usize {
+    fn forward(&mut self, now: Instant, packets: &[RtpPacket]) -> usize {
         let now = self.epoch + (now - Instant::ZERO);
         // One copy for all subscribers, as it takes no other kind of buffer.
-        let payload: Arc<[u8]> = packet.payload().into();
+        let payloads: Vec<Arc<[u8]>> = packets.iter().map(|packet| packet.payload().into()).collect();
         let mut bytes = 0;
         for rtc in &mut self.senders {
             let mut api = rtc.direct_api();
             let Some(stream) = api.stream_tx(&Ssrc::from(SSRC)) else { continue };
-            let seq = u64::from(packet.seq().0);
-            stream.write_rtp(
-                RtpWrite::new(96.into(), seq.into(), packet.timestamp().0, now, payload.clone()).nackable(true),
-            );
+            for (packet, payload) in packets.iter().zip(&payloads) {
+                let seq = u64::from(packet.seq().0);
+                let write = RtpWrite::new(96.into(), seq.into(), packet.timestamp().0, now, payload.clone());
+                stream.write_rtp(write.nackable(true));
+            }
             if rtc.handle_input(Input::Timeout(now)).is_err() {
                 continue;
             }
-            while let Ok(Output::Transmit(_) | Output::Event(_)) = rtc.poll_output().inspect(|output| {
+            while let Ok(output @ (Output::Transmit(_) | Output::Event(_))) = rtc.poll_output() {
                 if let Output::Transmit(transmit) = output {
                     bytes += transmit.contents.len();
                 }
-            }) {}
+            }
         }
         bytes
     }
@@ -75,7 +76,7 @@ fn connected(epoch: StdInstant) -> Result<Rtc, String> {
     }
     let exchange = |from: &mut Rtc, to: &mut Rtc, is_left: bool| {
         let (print, credentials) = {
-            let mut api = from.direct_api();
+            let api = from.direct_api();
             (api.local_dtls_fingerprint().clone(), api.local_ice_credentials())
         };
         let mut api = to.direct_api();
