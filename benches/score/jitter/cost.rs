@@ -109,7 +109,7 @@ impl Cost {
     }
 
     fn round(&mut self, mut player: Box<dyn Player>, arrivals: &[(Instant, RtpPacket)]) {
-        let (mut inserts, mut pulls) = (Vec::with_capacity(arrivals.len()), Vec::with_capacity(2 * arrivals.len()));
+        let (mut inserts, mut pulls) = (Vec::with_capacity(arrivals.len()), Vec::with_capacity(4 * arrivals.len()));
         let mut out = [0.0; 2 * OUT];
         let mut allocations = 0.0;
         let mut digest = 0xcbf2_9ce4_8422_2325_u64;
