@@ -77,7 +77,7 @@ pub struct CompeteConfig {
     /// The constant `C` of Cubic, in segments per second cubed. Default 4: a flow that is paced begins small and loses less at
     /// once than a burst, and comes to its share in a few losses; RFC 9438 has 0.4, with which it takes minutes.
     pub scale: f64,
-    /// Time after which the queue is yielded to again, to see whether the others are gone. Default 30 s: costs about two
+    /// Time after which the queue is yielded to again, to see whether the others are gone. Default 45 s: costs about two
     /// seconds.
     pub check: Duration,
     /// Time after a competition, or after a queue that seemed to be a longer path, in which half the patience and half the rise
@@ -92,7 +92,7 @@ impl Default for CompeteConfig {
             patience: Duration::from_secs(3),
             rise: Duration::from_millis(60),
             scale: 4.0,
-            check: Duration::from_secs(30),
+            check: Duration::from_secs(45),
             memory: Duration::from_secs(10),
         }
     }
