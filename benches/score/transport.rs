@@ -10,6 +10,7 @@ mod forward;
 mod packet;
 mod paths;
 mod room;
+mod sockets;
 mod srtp;
 mod timing;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     paths::run(options, bar, &mut report);
     srtp::measure(options, bar, &mut report);
     forward::measure(options, bar, &mut report);
+    sockets::measure(options, bar, &mut report);
     room::measure(options, bar, &mut report);
     report
 }
