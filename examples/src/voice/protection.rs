@@ -103,7 +103,7 @@ pub struct Limits {
 
 impl Protection {
     /// The protection before anything is known of the path, which may lose most of what is sent, or carry little: what deep
-    /// redundancy adds to few packets, and these twice, takes no more than copies for [`ASSUMED_LOSS`] would.
+    /// redundancy adds to few packets, and these twice, takes no more than copies for the loss assumed would.
     #[must_use]
     pub fn unknown(limits: Limits) -> Self {
         let path = LossModel::random(ASSUMED_LOSS, Duration::from_millis(100));
