@@ -22,18 +22,18 @@ pub(crate) fn to_html(report: &Report) -> String {
     )
 }
 
-/// One table for scenarios with the same metrics; the input of each is below its name.
+/// One table for scenarios with the same metrics; the input of each is above its lines.
 fn group(group: &Group<'_>) -> String {
     let mut inputs = group.blocks.iter().map(|block| (block[0].input.as_str(), block[0].seeds));
     let mut rows = String::new();
     for (index, line) in lines(group).iter().enumerate() {
-        rows += &format!("<tr>{}</tr>", line.iter().map(|text| cell(text)).collect::<String>());
         let begins = index > 0 && !line[0].is_empty();
         if let Some((input, seeds)) = begins.then(|| inputs.next()).flatten() {
             let (input, columns) = (escape(input), line.len());
             rows +=
                 &format!("<tr><td class=\"input\" colspan=\"{columns}\">{input} (median of {seeds} seeds)</td></tr>");
         }
+        rows += &format!("<tr>{}</tr>", line.iter().map(|text| cell(text)).collect::<String>());
     }
     format!("<div class=\"wide\"><table>{rows}</table></div>\n")
 }
