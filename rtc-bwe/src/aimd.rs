@@ -65,6 +65,9 @@ pub(crate) struct Signals {
     pub(crate) stale: bool,
 }
 
+/// By this factor more arrives than the rate when the queue is our own.
+const OWN: f64 = 1.1;
+
 /// What the caller has to do about an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -294,7 +297,9 @@ impl Aimd {
 
     /// Whether others fill the queue however little is sent, and the rate to compete at.
     fn crowded(&mut self, signals: &Signals) -> Option<f64> {
-        if signals.standing <= signals.target {
+        // What arrives faster than it may leave comes out of a queue of our own, or the application sends more than it may.
+        let is_ours = signals.delivered.is_some_and(|delivered| delivered > OWN * self.rate);
+        if signals.standing <= signals.target || is_ours {
             self.crowd.clear();
             self.was_ahead = false;
             return None;
