@@ -297,14 +297,16 @@ impl Aimd {
 
     /// Whether others fill the queue however little is sent, and the rate to compete at.
     fn crowded(&mut self, signals: &Signals) -> Option<f64> {
-        // What arrives faster than it may leave comes out of a queue of our own, or the application sends more than it may.
-        let is_ours = signals.delivered.is_some_and(|delivered| delivered > OWN * self.rate);
-        if signals.standing <= signals.target || is_ours {
+        if signals.standing <= signals.target {
             self.crowd.clear();
             self.was_ahead = false;
             return None;
         }
         let rate = self.crowd.watch(signals.now, signals.recent, self.rate, signals.lost)?;
+        // What arrives faster than it may leave comes out of a queue of our own, or the application sends more than it may.
+        if signals.delivered.is_some_and(|delivered| delivered > OWN * self.rate) {
+            return None;
+        }
         Some(rate.min(self.ceiling(signals)).max(self.rate))
     }
 
