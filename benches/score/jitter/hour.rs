@@ -248,7 +248,11 @@ mod tests {
         let mut out = [0.0; 2];
         let mut pulled = pulled.playout.pull(Instant::ZERO, AudioMut::mono(&mut out, NARROW));
         pulled.kind = PulledKind::Normal;
-        let said = |place: u64, channel: usize| [[100, 200], [300, 400], [500, 600]][place as usize][channel];
+        let said = |place: u64, channel: usize| match place {
+            0 => [100, 200][channel],
+            1 => [300, 400][channel],
+            _ => [500, 600][channel],
+        };
         let at = |sample: i16| f32::from(sample) / 32_768.0;
         let mut heard = Heard { samples: 3, ..Heard::default() };
         let (left, right) = ([at(100), at(400), 0.0], [at(200), at(300), 0.0]);

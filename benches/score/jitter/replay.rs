@@ -132,9 +132,10 @@ impl Stream {
         let before = pulls.iter().rev().filter(|pull| pull.at < begin).find_map(|pull| self.delay(pull));
         // Two pulls may be under way when the first packet comes.
         let after = || pulls.iter().filter(|pull| pull.at > end + 2 * PULL);
-        let limit = before.unwrap_or(f64::NAN) + 20.0;
-        let late = after().filter(|pull| self.delay(pull).is_some_and(|delay| delay > limit));
-        let last = late.last().map_or(0.0, |pull| (pull.at - end).as_secs_f64());
+        // A player that was not heard before is never back.
+        let limit = before.unwrap_or(f64::NEG_INFINITY) + 20.0;
+        let mut late = after().filter(|pull| self.delay(pull).is_some_and(|delay| delay > limit));
+        let last = late.next_back().map_or(0.0, |pull| (pull.at - end).as_secs_f64());
         let concealed: usize = after().map(|pull| pull.heard.concealed).sum();
         [last, concealed as f64 * 1e3 / f64::from(PLAYER_RATE.as_hz())]
     }

@@ -32,7 +32,8 @@ pub(super) fn score(options: &Options, bar: &ProgressBar, report: &mut Report) -
     for _ in 0..ROUNDS {
         let (mut these_inserts, mut these_polls) = (Vec::with_capacity(arrivals.len()), Vec::with_capacity(60_000));
         let mut buffer = VideoJitterBuffer::new(VideoConfig::new(VideoCodec::Vp8))?;
-        let mut packets = arrivals.iter().cloned().collect::<Vec<_>>().into_iter().peekable();
+        let packets = arrivals.to_vec();
+        let mut packets = packets.into_iter().peekable();
         (allocations, pictures) = (0, 0);
         let mut now = Instant::ZERO;
         while packets.peek().is_some() {
