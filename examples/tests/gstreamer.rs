@@ -1,4 +1,4 @@
-//! Streams to and from GStreamer's `rtpsession`, `srtpenc` and `srtpdec`, where they are installed (`make peers`).
+//! Streams to and from GStreamer's `rtpsession`, `srtpenc` and `srtpdec`, where they are installed: `make peers-test`.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -278,10 +278,12 @@ fn is_the_voice(heard: &[i16]) {
     assert!(heard.len() > 12_000, "{} samples", heard.len());
     let excerpt = &heard[heard.len() / 2..][..6_000];
     let found = align(excerpt, &said, 0..=said.len() as i64).expect("both speak");
-    assert!(found.correlation > 0.8, "{found:?}");
+    // Play-out stretches time a little; another part of the voice is below 0.4.
+    assert!(found.correlation > 0.6, "{found:?}");
 }
 
 #[test]
+#[ignore = "in real time, with another program: `make peers-test` runs it"]
 fn gstreamer_hears_what_we_send_and_reports() {
     if !*IS_MISSING {
         std::thread::scope(|scope| CASES.iter().for_each(|case| drop(scope.spawn(|| to_gstreamer(case)))));
@@ -289,6 +291,7 @@ fn gstreamer_hears_what_we_send_and_reports() {
 }
 
 #[test]
+#[ignore = "in real time, with another program: `make peers-test` runs it"]
 fn we_hear_what_gstreamer_sends() {
     if !*IS_MISSING {
         std::thread::scope(|scope| CASES[1..].iter().for_each(|case| drop(scope.spawn(|| from_gstreamer(case)))));
