@@ -278,7 +278,7 @@ fn is_the_voice(heard: &[i16]) {
     assert!(heard.len() > 12_000, "{} samples", heard.len());
     let excerpt = &heard[heard.len() / 2..][..6_000];
     let found = align(excerpt, &said, 0..=said.len() as i64).expect("both speak");
-    // Play-out stretches time a little; another part of the voice is below 0.4.
+    // Play-out may stretch time within the excerpt.
     assert!(found.correlation > 0.6, "{found:?}");
 }
 
