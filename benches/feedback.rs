@@ -13,7 +13,7 @@ use rtc_transport::rtcp::{Compound, RtcpPacket};
 
 /// 10 Mb/s of 1200-byte packets for 50 ms.
 const PACKETS: u16 = 52;
-const NOW: Instant = Instant::from_millis(1_050);
+const NOW: Instant = Instant::from_millis(1_060);
 
 /// A history that knows the packets, and the feedback on them.
 fn history() -> SendHistory {

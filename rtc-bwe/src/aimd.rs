@@ -65,9 +65,6 @@ pub(crate) struct Signals {
     pub(crate) stale: bool,
 }
 
-/// By this factor more arrives than the rate when the queue is our own.
-const OWN: f64 = 1.1;
-
 /// What the caller has to do about an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -303,10 +300,6 @@ impl Aimd {
             return None;
         }
         let rate = self.crowd.watch(signals.now, signals.recent, self.rate, signals.lost)?;
-        // What arrives faster than it may leave comes out of a queue of our own, or the application sends more than it may.
-        if signals.delivered.is_some_and(|delivered| delivered > OWN * self.rate) {
-            return None;
-        }
         Some(rate.min(self.ceiling(signals)).max(self.rate))
     }
 
