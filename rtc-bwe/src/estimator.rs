@@ -29,6 +29,9 @@ mod timing;
 use stable::Stable;
 use timing::Timing;
 
+/// In place of [`GccConfig::pacing_floor`] where marks are scalable: less leaves frames in the pacer, which leave together once the
+/// capacity is believed to be more.
+const SCALABLE_FLOOR: f64 = 1.05;
 /// The delivered rate is taken over this (§5.5: between 0.5 and 1 s).
 const RATE_WINDOW: Duration = Duration::from_millis(500);
 /// A wish that grew by this factor is a new one.
@@ -221,7 +224,9 @@ impl Gcc {
             return target;
         }
         let known = self.aimd.capacity().map_or(Bitrate::MAX, Bitrate::from_bps_f64);
-        (target * self.config.pacing_factor).min(known.max(target * self.config.pacing_floor))
+        // Where a queue is marked before it is felt, the capacity is not known so well.
+        let floor = if self.marks.has_scalable() { SCALABLE_FLOOR } else { self.config.pacing_floor };
+        (target * self.config.pacing_factor).min(known.max(target * floor))
     }
 
     /// What may be in flight: as much as when all goes well, and a queue that is still borne.

@@ -69,6 +69,11 @@ impl Marks {
         self.alpha.unwrap_or(0.0)
     }
 
+    /// Whether marks come, and are scalable ones.
+    pub(crate) fn has_scalable(&self) -> bool {
+        self.is_scalable && self.config.scalable && self.alpha.is_some()
+    }
+
     pub(crate) fn reset(&mut self) {
         *self = Self::new(self.config);
     }
