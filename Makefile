@@ -70,7 +70,6 @@ score: setup peers
 peers-test: setup peers
 	cd peers && $(CARGO) test && $(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test -p rtc-benches --all-features
-	$(CARGO) test -p rtc-examples --test gstreamer -- --ignored
 	$(CARGO) clippy -p rtc-benches --all-features --all-targets -- -D warnings
 
 clean:

@@ -1,4 +1,4 @@
-//! Streams to and from GStreamer's `rtpsession`, `srtpenc` and `srtpdec`, where they are installed: `make peers-test`.
+//! Streams to and from GStreamer's `rtpsession`, `srtpenc` and `srtpdec`, where they are installed (`make peers`).
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
-use rtc_core::testkit::metrics::align;
+use rtc_core::testkit::metrics::{align, median};
 
 /// What the pipelines are made of.
 const ELEMENTS: [&str; 12] = [
@@ -267,7 +267,7 @@ fn from_gstreamer(case: &Case) {
     is_the_voice(&heard);
 }
 
-/// Whether a second of the voice is heard somewhere.
+/// Whether the voice is heard: quarters of a second of it, between which play-out may stretch time.
 fn is_the_voice(heard: &[i16]) {
     let said = rtc_examples::wav::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("voices/near.wav"), 1, 10.0);
     let said = said.expect("it is part of the project");
@@ -276,14 +276,14 @@ fn is_the_voice(heard: &[i16]) {
     let heard: Vec<f32> = heard.iter().map(|sample| f32::from(*sample)).collect();
     let (said, heard) = (low(said.as_ref().plane(0)), low(&heard));
     assert!(heard.len() > 12_000, "{} samples", heard.len());
-    let excerpt = &heard[heard.len() / 2..][..6_000];
-    let found = align(excerpt, &said, 0..=said.len() as i64).expect("both speak");
-    // Play-out may stretch time within the excerpt.
-    assert!(found.correlation > 0.6, "{found:?}");
+    let parts = heard[heard.len() / 4..heard.len() * 3 / 4].chunks_exact(2_000);
+    let found = parts.filter_map(|part| align(part, &said, 0..=said.len() as i64));
+    let mut alike: Vec<f64> = found.map(|found| found.correlation).collect();
+    assert!(alike.len() >= 3, "{} parts of the voice", alike.len());
+    assert!(median(&mut alike) > 0.8, "{alike:?}");
 }
 
 #[test]
-#[ignore = "in real time, with another program: `make peers-test` runs it"]
 fn gstreamer_hears_what_we_send_and_reports() {
     if !*IS_MISSING {
         std::thread::scope(|scope| CASES.iter().for_each(|case| drop(scope.spawn(|| to_gstreamer(case)))));
@@ -291,7 +291,6 @@ fn gstreamer_hears_what_we_send_and_reports() {
 }
 
 #[test]
-#[ignore = "in real time, with another program: `make peers-test` runs it"]
 fn we_hear_what_gstreamer_sends() {
     if !*IS_MISSING {
         std::thread::scope(|scope| CASES[1..].iter().for_each(|case| drop(scope.spawn(|| from_gstreamer(case)))));
