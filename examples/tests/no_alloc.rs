@@ -1,12 +1,8 @@
 //! The whole receive pipeline at work allocates nothing: parse, NACK bookkeeping, ULPFEC bookkeeping, RED, jitter buffer, Opus.
 
-#![expect(unsafe_code, reason = "a counting allocator cannot be written without")]
-
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
 use core::time::Duration;
-use std::alloc::System;
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use rtc_core::audio::AudioBuffer;
 use rtc_core::codec::{AudioEncoder, AudioFormat};
@@ -20,36 +16,6 @@ use rtc_fec::nack::{NackConfig, NackGenerator};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig};
 use rtc_fec::ulpfec::{UlpfecDecoder, UlpfecDecoderConfig};
 use rtc_jitter::{AudioPlayout, PlayoutConfig};
-
-struct Counting;
-
-thread_local! {
-    /// Of this thread alone: the test harness has one of its own.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system allocator; counting touches no memory of the caller's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's obligations are those of the system allocator.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's obligations are those of the system allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's obligations are those of the system allocator.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Seconds of talk, of which the first warm the pipeline up.
 const SECONDS: u64 = 20;
@@ -87,14 +53,12 @@ fn the_receive_pipeline_allocates_nothing() {
     let mut playout = AudioPlayout::new(PlayoutConfig::default(), opus).expect("defaults are possible");
     let mut speaker = AudioBuffer::new(1, 480, Frequency::KHZ_48).expect("one channel");
     let mut requested = 0;
-    let mut before = 0;
-    for step in 0..100 * SECONDS {
-        if step == 100 * WARM_UP {
-            before = ALLOCATIONS.with(Cell::get);
-        }
+    let mut step = |step: u64| {
         let now = Instant::ZERO + Duration::from_millis(10 * step);
-        let arrived =
-            usize::try_from(step / 2).ok().filter(|_| step % 2 == 0).and_then(|index| datagrams[index].as_ref());
+        let arrived = usize::try_from(step / 2)
+            .ok()
+            .filter(|_| step.is_multiple_of(2))
+            .and_then(|index| datagrams[index].as_ref());
         if let Some(datagram) = arrived {
             let packet = RtpPacket::parse(datagram.clone()).expect("well-formed");
             nack.insert(now, packet.seq());
@@ -111,8 +75,9 @@ fn the_receive_pipeline_allocates_nothing() {
         }
         requested += nack.poll(now).count();
         playout.pull(now, speaker.as_mut());
-    }
-    let allocations = ALLOCATIONS.with(Cell::get) - before;
+    };
+    (0..100 * WARM_UP).for_each(&mut step);
+    let allocations = measure(|| (100 * WARM_UP..100 * SECONDS).for_each(&mut step)).count_total;
     assert!(requested > 0, "some packets were lost");
     assert_eq!(allocations, 0, "over {} s of talk", SECONDS - WARM_UP);
 }

@@ -5,10 +5,7 @@
 #[path = "common/packets.rs"]
 mod packets;
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::alloc::System;
 
 use packets::{MEDIA, media_of};
 use rtc_core::bwe::{Ecn, PacketResult, SentPacket};
@@ -29,44 +26,13 @@ use rtc_fec::ulpfec::{
     Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig, UlpfecInRed,
 };
 
-struct Counting;
-
-static COUNT: AtomicU64 = AtomicU64::new(0);
-
-#[expect(unsafe_code, reason = "counting is what this allocator is for")]
-// SAFETY: every call is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as for `dealloc`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Runs all packets twice over; counts allocations in the second pass.
 fn allocations(packets: &[RtpPacket], mut each: impl FnMut(&RtpPacket)) -> u64 {
     let (warm_up, steady) = packets.split_at(packets.len() / 2);
     warm_up.iter().for_each(&mut each);
-    let before = COUNT.load(Ordering::Relaxed);
-    steady.iter().for_each(&mut each);
-    COUNT.load(Ordering::Relaxed) - before
+    allocation_counter::measure(|| steady.iter().for_each(&mut each)).count_total
 }
 
-/// One test, because the count is one for all threads.
 #[test]
 fn steady_state_does_not_allocate() {
     let packets: Vec<_> = (0..8_000u16).map(|seq| media_of(seq, u32::from(seq) * 960, 1_000)).collect();

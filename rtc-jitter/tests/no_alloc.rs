@@ -1,12 +1,7 @@
 //! Nothing is allocated once a buffer is made.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-#![expect(unsafe_code, reason = "an allocator that counts has to be an allocator")]
-
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
 use core::time::Duration;
-use std::alloc::System;
 
 use rtc_core::audio::AudioMut;
 use rtc_core::codec::AudioFormat;
@@ -21,40 +16,9 @@ use rtc_jitter::{
     VideoJitterBuffer,
 };
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as promised by the caller.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// Allocations on this thread while `work` runs.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
+fn allocations(work: impl FnOnce()) -> u64 {
+    allocation_counter::measure(work).count_total
 }
 
 /// A minute of talk in stereo, 5 % lost, up to 80 ms late, with a stall of a second and a change of source.
@@ -78,18 +42,13 @@ fn arrivals() -> Vec<(Instant, RtpPacket)> {
     arrivals
 }
 
-#[test]
-fn counting_counts() {
-    assert_eq!(allocations(|| drop(vec![0_u8; 100])), 1);
-}
-
 /// Plays a minute at `rate` and says how much was allocated from pull number `from` on, and how often what was heard.
 fn play(
     config: PlayoutConfig,
     arrivals: Vec<(Instant, RtpPacket)>,
     rate: Frequency,
     from: usize,
-) -> (AudioPlayout<PcmDecoder>, usize, [usize; 7]) {
+) -> (AudioPlayout<PcmDecoder>, u64, [usize; 7]) {
     let format = AudioFormat { rate: Frequency::KHZ_48, channels: 2 };
     let decoder = PcmDecoder::new(Coding::L16, format).unwrap();
     let mut playout = AudioPlayout::new(config, decoder).unwrap();

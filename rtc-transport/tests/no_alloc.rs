@@ -4,11 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
 use core::time::Duration;
-use std::alloc::System;
 
+use allocation_counter::measure;
 use bytes::{Bytes, BytesMut};
 use rtc_core::pacing::{Pacer, Priority};
 use rtc_core::testkit::rng::Rng;
@@ -18,42 +16,6 @@ use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 use rtc_transport::rtcp::{Compound, RtcpPacket};
 use rtc_transport::schedule::Profile;
 use rtc_transport::session::{Event, Received, Session, SessionConfig};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-    static BYTES: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(bytes: usize) {
-    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-    BYTES.set(BYTES.get() + bytes);
-}
-
-#[expect(unsafe_code, reason = "counting allocations takes a global allocator")]
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size);
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const ROUNDS: u16 = 4_000;
 const WARM: u16 = 2_000;
@@ -133,11 +95,7 @@ fn allocates_nothing(mut call: Call) {
         call.round(seq);
     }
     let results = call.results;
-    let before = ALLOCATIONS.get();
-    for seq in WARM..ROUNDS {
-        call.round(seq);
-    }
-    let allocations = ALLOCATIONS.get() - before;
+    let allocations = measure(|| (WARM..ROUNDS).for_each(|seq| call.round(seq))).count_total;
     assert!(call.results - results > 1_900, "{} packets were reported on", call.results - results);
     assert_eq!(allocations, 0, "in {} rounds", ROUNDS - WARM);
 }
@@ -158,15 +116,16 @@ fn hostile_rtcp_allocates_in_proportion_to_its_size() {
                 datagram.extend(word.to_be_bytes());
             }
         }
-        let len = datagram.len();
+        let len = datagram.len() as u64;
         let datagram = Bytes::from(datagram);
-        let before = BYTES.get();
-        for packet in Compound::parse(datagram).unwrap().packets() {
-            if let Ok(RtcpPacket::TransportFeedback(feedback)) = packet {
-                assert!(feedback.statuses().count() > 0);
+        let allocated = measure(|| {
+            for packet in Compound::parse(datagram).unwrap().packets() {
+                if let Ok(RtcpPacket::TransportFeedback(feedback)) = packet {
+                    assert!(feedback.statuses().count() > 0);
+                }
             }
-        }
-        let allocated = BYTES.get() - before;
+        });
+        let allocated = allocated.bytes_total;
         // The most dear: a word of SDES holds two empty items of 40 bytes each, in vectors that double.
         assert!(allocated <= 100 * len + 256, "{allocated} bytes for {len}");
     }
@@ -190,11 +149,7 @@ fn protection_allocates_nothing_once_a_stream_is_known() {
         let key = MasterKey::new(profile, &[7; 32][..profile.key_len()], &[1; 14][..profile.salt_len()]).unwrap();
         let mut alice = Protector::new(&**crypto, &key, SrtpConfig::default()).unwrap();
         let mut bob = Unprotector::new(&**crypto, &key, SrtpConfig::default()).unwrap();
-        let mut before = 0;
-        for seq in 0..200_u16 {
-            if seq == 100 {
-                before = ALLOCATIONS.get();
-            }
+        let mut pass = |seq: u16| {
             buffer[..12].copy_from_slice(&[0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
             buffer[2..4].copy_from_slice(&seq.to_be_bytes());
             let len = alice.protect_rtp(&mut buffer, 1_200).unwrap();
@@ -202,8 +157,9 @@ fn protection_allocates_nothing_once_a_stream_is_known() {
             buffer[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 7]);
             let len = alice.protect_rtcp(&mut buffer, 100).unwrap();
             assert_eq!(bob.unprotect_rtcp(&mut buffer[..len]), Ok(100));
-        }
-        assert_eq!(ALLOCATIONS.get() - before, 0, "{profile:?}");
+        };
+        (0..100).for_each(&mut pass);
+        assert_eq!(measure(|| (100..200).for_each(&mut pass)).count_total, 0, "{profile:?}");
     }
 }
 
@@ -222,14 +178,11 @@ fn fan_out_allocates_nothing_once_warm() {
         let subscriber = room.add(egress);
         room.route(Ssrc(1), subscriber, track);
     }
-    let (mut before, mut sent) = (0, 0);
-    for seq in 0..ROUNDS {
-        if seq == WARM {
-            (before, sent) = (ALLOCATIONS.get(), 0);
-        }
+    let mut round = |seq: u16| {
         let now = Instant::from_millis(5 * u64::from(seq));
         let packet = RtpPacket::builder(PayloadType::new(96), SeqNum(seq), RtpTime(0), Ssrc(1));
         room.forward(now, &packet.build_in(&mut pool, &[7; 1_100]).unwrap());
+        let mut sent = 0;
         for (nth, (_, egress)) in room.iter_mut().enumerate() {
             if nth == 0 && seq % 50 == 49 {
                 egress.retransmit(now, Ssrc(10), [SeqNum(seq - 20), SeqNum(seq - 10)]);
@@ -238,9 +191,15 @@ fn fan_out_allocates_nothing_once_warm() {
                 sent += transmit.segments;
             }
         }
-    }
+        sent
+    };
+    (0..WARM).for_each(|seq| {
+        round(seq);
+    });
+    let mut sent = 0;
+    let allocations = measure(|| sent = (WARM..ROUNDS).map(&mut round).sum()).count_total;
     // The buffers of what comes are the caller's: a pool hands the same ones out again, but for the history that keeps some.
     let pools = u64::from(ROUNDS - WARM) / 20;
-    assert!(ALLOCATIONS.get() - before <= pools, "{} allocations", ALLOCATIONS.get() - before);
+    assert!(allocations <= pools, "{allocations} allocations");
     assert!(sent > 3_900, "{sent} packets left");
 }
