@@ -30,9 +30,9 @@ impl<'a> Mid<'a> {
 
 impl<'a> Rid<'a> {
     /// # Errors
-    /// [`ConfigError`] unless `text` is 1 to 255 letters, digits, hyphens and underscores (RFC 8851 §10).
+    /// [`ConfigError`] unless `text` is 1 to 255 letters and digits (RFC 8852 §3; erratum 7132 of RFC 8851 §10).
     pub fn new(text: &'a str) -> Result<Self, ConfigError> {
-        is_rid(text).then_some(Self(text)).ok_or(ConfigError::new("rid", RID_RULE))
+        is_rid(text, "").then_some(Self(text)).ok_or(ConfigError::new("rid", RID_RULE))
     }
 
     /// The text.
@@ -46,7 +46,7 @@ impl<'a> RepairedRid<'a> {
     /// # Errors
     /// As [`Rid::new`].
     pub fn new(text: &'a str) -> Result<Self, ConfigError> {
-        is_rid(text).then_some(Self(text)).ok_or(ConfigError::new("rid", RID_RULE))
+        is_rid(text, "").then_some(Self(text)).ok_or(ConfigError::new("rid", RID_RULE))
     }
 
     /// The text.
@@ -74,7 +74,7 @@ impl<'a> HeaderExtension<'a> for Rid<'a> {
     type Value = &'a [u8];
 
     fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
-        text("sdes:rtp-stream-id", value, is_rid).map(Self)
+        text("sdes:rtp-stream-id", value, is_received_rid).map(Self)
     }
 
     fn to_value(&self) -> &'a [u8] {
@@ -87,7 +87,7 @@ impl<'a> HeaderExtension<'a> for RepairedRid<'a> {
     type Value = &'a [u8];
 
     fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
-        text("sdes:repaired-rtp-stream-id", value, is_rid).map(Self)
+        text("sdes:repaired-rtp-stream-id", value, is_received_rid).map(Self)
     }
 
     fn to_value(&self) -> &'a [u8] {
@@ -95,7 +95,7 @@ impl<'a> HeaderExtension<'a> for RepairedRid<'a> {
     }
 }
 
-const RID_RULE: &str = "must be 1 to 255 letters, digits, hyphens and underscores";
+const RID_RULE: &str = "must be 1 to 255 letters and digits";
 
 /// SDES items are UTF-8 of 255 bytes at most, without an end mark (RFC 3550 §6.5, RFC 7941 §4.1.2).
 fn text<'a>(format: &'static str, value: &'a [u8], is_allowed: fn(&str) -> bool) -> Result<&'a str, Malformed> {
@@ -110,8 +110,13 @@ fn fits(text: &str) -> bool {
     (1..=255).contains(&text.len())
 }
 
-fn is_rid(text: &str) -> bool {
-    fits(text) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+fn is_rid(text: &str, others: &str) -> bool {
+    fits(text) && text.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
+}
+
+/// RFC 8851 §10 as published had hyphens and underscores too, so there are senders that use them.
+fn is_received_rid(text: &str) -> bool {
+    is_rid(text, "-_")
 }
 
 #[cfg(test)]
@@ -129,9 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn rfc8852_s3_stream_ids_are_tokens() {
-        let hi = Rid::new("hi_1").unwrap();
+    fn rfc8852_s3_stream_ids_are_letters_and_digits() {
+        let hi = Rid::new("hi1").unwrap();
         assert_eq!(Rid::parse(hi.to_value()), Ok(hi));
+        assert!(Rid::new("hi_1").is_err() && RepairedRid::new("hi-1").is_err());
         let repaired = RepairedRid::parse(b"hi-1").unwrap();
         assert_eq!(repaired.as_str(), "hi-1");
         assert!(Rid::parse(b"a b").is_err());

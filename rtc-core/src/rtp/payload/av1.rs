@@ -5,6 +5,8 @@ use bytes::{BufMut, BytesMut};
 use crate::svc::LayerId;
 use crate::{Fault, Malformed};
 
+use super::all_or_nothing;
+
 const FORMAT: &str = "AV1 payload";
 /// obu_has_size_field (AV1 specification §5.3.2).
 const HAS_SIZE: u8 = 0x02;
@@ -146,12 +148,7 @@ impl ObuHeader {
 /// [`Malformed`] if a payload or an OBU is, or the pieces of OBUs do not fit together, or there is no payload. `out` is then as
 /// it was.
 pub fn depacketize<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
-    let before = out.len();
-    let result = join(payloads, out);
-    if result.is_err() {
-        out.truncate(before);
-    }
-    result
+    all_or_nothing(out, |out| join(payloads, out))
 }
 
 fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
@@ -186,8 +183,8 @@ fn give_length(out: &mut BytesMut, start: usize) -> Result<(), Malformed> {
     }
     let (body, end) = (start + header_len, out.len());
     if header.has_size {
-        let told = read_leb128(&out[body..]).map(|(len, taken)| body + taken + len);
-        return if told == Some(end) { Ok(()) } else { Err(Malformed::new(FORMAT, Fault::Length)) };
+        let fits = read_leb128(&out[body..]).is_some_and(|(len, taken)| len == end - body - taken);
+        return if fits { Ok(()) } else { Err(Malformed::new(FORMAT, Fault::Length)) };
     }
     let len = u32::try_from(end - body).map_err(|_| Malformed::new(FORMAT, Fault::Length))?;
     let (bytes, taken) = to_leb128(len);

@@ -4,6 +4,8 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{Fault, Malformed};
 
+use super::all_or_nothing;
+
 const FORMAT: &str = "H.264 payload";
 
 /// What goes before a NAL unit in a byte stream (H.264 annex B).
@@ -47,7 +49,7 @@ pub struct Fragment<'a> {
     pub is_start: bool,
     /// E: it ends with this piece.
     pub is_end: bool,
-    /// The bytes of it after the first.
+    /// The bytes of it after the first, in this piece; a piece may have none (§5.8).
     pub data: &'a [u8],
 }
 
@@ -80,9 +82,6 @@ impl<'a> Payload<'a> {
                 if is_start && is_end {
                     return Err(Malformed::new(FORMAT, Fault::Inconsistent));
                 }
-                if data.is_empty() {
-                    return Err(truncated);
-                }
                 Ok(Self::Fragment(Fragment { header: header & 0xe0 | flags & 0x1f, is_start, is_end, data }))
             }
             _ => Err(Malformed::new(FORMAT, Fault::Type)),
@@ -110,12 +109,7 @@ impl<'a> Iterator for Aggregate<'a> {
 /// # Errors
 /// [`Malformed`] if a payload is, or fragments do not fit together, or there is no payload. `out` is then as it was.
 pub fn depacketize<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
-    let before = out.len();
-    let result = join(payloads, out);
-    if result.is_err() {
-        out.truncate(before);
-    }
-    result
+    all_or_nothing(out, |out| join(payloads, out))
 }
 
 fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
@@ -187,7 +181,14 @@ mod tests {
         assert_eq!(kind(fragment.header), nal::IDR);
         assert!(starts_picture(fragment.data) && is_reference(fragment.header));
         assert_eq!(Payload::parse(&[0x7c, 0xc5, 0xaa]), Err(Malformed::new(FORMAT, Fault::Inconsistent)));
-        assert_eq!(Payload::parse(&[0x7c, 0x85]), Err(Malformed::new(FORMAT, Fault::Truncated)));
+        assert_eq!(Payload::parse(&[0x7c]), Err(Malformed::new(FORMAT, Fault::Truncated)));
+    }
+
+    #[test]
+    fn rfc6184_s5_8_a_fragment_may_be_empty() {
+        let mut out = BytesMut::new();
+        depacketize([&[0x7c, 0x85][..], &[0x7c, 0x05, 0xaa], &[0x7c, 0x05], &[0x7c, 0x45]], &mut out).unwrap();
+        assert_eq!(out, [0, 0, 0, 1, 0x65, 0xaa][..]);
     }
 
     #[test]

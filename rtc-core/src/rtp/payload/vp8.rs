@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::{Fault, Malformed};
 
-use super::PictureId;
+use super::{PictureId, all_or_nothing};
 
 const FORMAT: &str = "VP8 payload";
 
@@ -111,12 +111,7 @@ pub fn depacketize<'a>(
     payloads: impl IntoIterator<Item = &'a [u8]>,
     out: &mut BytesMut,
 ) -> Result<Descriptor, Malformed> {
-    let before = out.len();
-    let result = join(payloads, out);
-    if result.is_err() {
-        out.truncate(before);
-    }
-    result
+    all_or_nothing(out, |out| join(payloads, out))
 }
 
 fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<Descriptor, Malformed> {

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use crate::svc::LayerId;
 use crate::{Fault, Malformed};
 
-use super::PictureId;
+use super::{PictureId, all_or_nothing};
 
 const FORMAT: &str = "VP9 payload";
 /// Most pictures one may need (RFC 9628 §4.2: up to three `P_DIFF`).
@@ -127,7 +127,7 @@ impl Descriptor {
     }
 
     /// Writes the descriptor, with a structure if [`has_structure`](Self::has_structure): the number of spatial layers, and
-    /// their width and height if all are told. 44 bytes at most. Numbers beyond their bits are cut to them.
+    /// their width and height if all are told. 40 bytes at most. Numbers beyond their bits are cut to them.
     pub fn write(&self, structure: &Structure, out: &mut impl BufMut) {
         let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
         let has_diffs = self.is_flexible && self.is_inter_picture && self.diff_count > 0;
@@ -216,12 +216,7 @@ pub fn depacketize<'a>(
     payloads: impl IntoIterator<Item = &'a [u8]>,
     out: &mut BytesMut,
 ) -> Result<Descriptor, Malformed> {
-    let before = out.len();
-    let result = join(payloads, out);
-    if result.is_err() {
-        out.truncate(before);
-    }
-    result
+    all_or_nothing(out, |out| join(payloads, out))
 }
 
 fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<Descriptor, Malformed> {
