@@ -1,6 +1,8 @@
 //! RTP packets: a checked view over one buffer, a builder, in-place rewriting, header extensions (RFC 3550, RFC 8285),
 //! and what stands before the media in video payloads.
 
+use core::fmt;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::{Malformed, PayloadType, RtpTime, SeqNum, Ssrc};
@@ -27,17 +29,14 @@ pub use rewrite::HeaderMut;
 
 /// An RTP packet: a checked view over one [`Bytes`] (RFC 3550 §5.1).
 ///
-/// The fixed fields are read once; CSRCs, extensions and payload are ranges of the buffer, never copied. Cloning shares the
+/// The fixed header is kept apart; CSRCs, extensions and payload are ranges of the buffer, never copied. Cloning shares the
 /// buffer, and so does [`payload_bytes`](Self::payload_bytes).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RtpPacket {
     bytes: Bytes,
     layout: Layout,
-    marker: bool,
-    payload_type: PayloadType,
-    seq: SeqNum,
-    timestamp: RtpTime,
-    ssrc: Ssrc,
+    /// The fixed header once more: reading a field is then no question to the buffer.
+    fixed: [u8; layout::FIXED_LEN],
 }
 
 impl RtpPacket {
@@ -45,6 +44,7 @@ impl RtpPacket {
     ///
     /// # Errors
     /// [`Malformed`] if the version is not 2, or CSRCs, extension or padding reach beyond the end.
+    #[inline]
     pub fn parse(bytes: Bytes) -> Result<Self, Malformed> {
         let layout = Layout::parse(&bytes)?;
         Ok(Self::from_checked(bytes, layout))
@@ -101,10 +101,10 @@ impl RtpPacket {
     /// ```
     #[must_use]
     pub fn repack_in(&self, pool: &mut BytesMut, parts: &[&[u8]], edit: impl FnOnce(&mut HeaderMut<'_>)) -> Self {
-        let layout = Layout { padding: 0, ..self.layout };
+        let layout = self.layout.without_padding();
         pool.clear();
-        pool.reserve(layout.header_len + parts.iter().map(|part| part.len()).sum::<usize>());
-        pool.extend_from_slice(&self.bytes[..layout.header_len]);
+        pool.reserve(layout.header_len() + parts.iter().map(|part| part.len()).sum::<usize>());
+        pool.extend_from_slice(&self.bytes[..layout.header_len()]);
         pool[0] &= !layout::PADDING_BIT;
         for part in parts {
             pool.extend_from_slice(part);
@@ -117,8 +117,8 @@ impl RtpPacket {
     /// A builder holding all of this packet but its payload: fixed fields, CSRCs, header extension and padding.
     #[must_use]
     pub fn to_builder(&self) -> RtpBuilder<'_> {
-        let builder = RtpBuilder::new(self.payload_type, self.seq, self.timestamp, self.ssrc)
-            .marker(self.marker)
+        let builder = RtpBuilder::new(self.payload_type(), self.seq(), self.timestamp(), self.ssrc())
+            .marker(self.marker())
             .copy_csrcs(self.csrcs())
             .padding(self.layout.padding);
         match self.raw_extension() {
@@ -142,31 +142,34 @@ impl RtpPacket {
     /// The marker bit, whose meaning the payload format defines.
     #[must_use]
     pub const fn marker(&self) -> bool {
-        self.marker
+        self.fixed[1] & 0x80 != 0
     }
 
     /// The payload type.
     #[must_use]
     pub const fn payload_type(&self) -> PayloadType {
-        self.payload_type
+        PayloadType::new(self.fixed[1])
     }
 
     /// The sequence number.
     #[must_use]
     pub const fn seq(&self) -> SeqNum {
-        self.seq
+        let [_, _, a, b, ..] = self.fixed;
+        SeqNum(u16::from_be_bytes([a, b]))
     }
 
     /// The timestamp, in ticks of the payload type's clock.
     #[must_use]
     pub const fn timestamp(&self) -> RtpTime {
-        self.timestamp
+        let [_, _, _, _, a, b, c, d, ..] = self.fixed;
+        RtpTime(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// The synchronization source.
     #[must_use]
     pub const fn ssrc(&self) -> Ssrc {
-        self.ssrc
+        let [.., a, b, c, d] = self.fixed;
+        Ssrc(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// The contributing sources, 15 at most.
@@ -191,7 +194,7 @@ impl RtpPacket {
     /// Bytes of header: fixed fields, CSRCs and extension.
     #[must_use]
     pub const fn header_len(&self) -> usize {
-        self.layout.header_len
+        self.layout.header_len()
     }
 
     /// Bytes of padding at the end, the count byte included.
@@ -240,12 +243,24 @@ impl RtpPacket {
         self.extension(id).map(E::parse)
     }
 
+    #[inline]
     fn from_checked(bytes: Bytes, layout: Layout) -> Self {
-        let (marker, payload_type) = (bytes[1] & 0x80 != 0, PayloadType::new(bytes[1]));
-        let seq = SeqNum(u16::from_be_bytes([bytes[2], bytes[3]]));
-        let timestamp = RtpTime(u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
-        let ssrc = Ssrc(u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]));
-        Self { bytes, layout, marker, payload_type, seq, timestamp, ssrc }
+        // There are always as many: that was checked.
+        let fixed = bytes.first_chunk().copied().unwrap_or_default();
+        Self { bytes, layout, fixed }
+    }
+}
+
+impl fmt::Debug for RtpPacket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RtpPacket")
+            .field("payload_type", &self.payload_type())
+            .field("marker", &self.marker())
+            .field("seq", &self.seq())
+            .field("timestamp", &self.timestamp())
+            .field("ssrc", &self.ssrc())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -134,8 +134,7 @@ impl<'a> RtpBuilder<'a> {
             pool.put_u8(self.padding);
         }
         let profile = block.map(|block| block.profile());
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be 15 at most")]
-        let layout = Layout { csrc_count: self.csrc_count as u8, padding: self.padding, profile, header_len };
+        let layout = Layout::new(self.csrc_count, profile, header_len, self.padding);
         Ok(RtpPacket::from_checked(pool.split().freeze(), layout))
     }
 

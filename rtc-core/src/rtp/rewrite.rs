@@ -52,19 +52,6 @@ impl<'a> HeaderMut<'a> {
         self.bytes[8..12].copy_from_slice(&ssrc.0.to_be_bytes());
     }
 
-    /// The value of the first RFC 8285 extension element with this identifier, to be overwritten.
-    pub fn extension_mut(&mut self, id: u8) -> Option<&mut [u8]> {
-        let (profile, data) = self.layout.extension()?;
-        let data = &mut self.bytes[data];
-        let mut ranges = ElementRanges::new(profile);
-        loop {
-            let (found, range) = ranges.next_in(data)?;
-            if found == id {
-                return Some(&mut data[range]);
-            }
-        }
-    }
-
     /// Overwrites the value of extension element `id`; false, and nothing changed, if there is none of this length.
     pub fn set_extension(&mut self, id: u8, value: &[u8]) -> bool {
         match self.extension_mut(id) {
@@ -79,5 +66,18 @@ impl<'a> HeaderMut<'a> {
     /// Overwrites the meaning of extension element `id`; false, and nothing changed, if there is none of the same length.
     pub fn write<'e, E: HeaderExtension<'e>>(&mut self, id: u8, extension: &E) -> bool {
         self.set_extension(id, extension.to_value().as_ref())
+    }
+
+    /// The value of the first RFC 8285 extension element with this identifier.
+    fn extension_mut(&mut self, id: u8) -> Option<&mut [u8]> {
+        let (profile, data) = self.layout.extension()?;
+        let data = &mut self.bytes[data];
+        let mut ranges = ElementRanges::new(profile);
+        loop {
+            let (found, range) = ranges.next_in(data)?;
+            if found == id {
+                return Some(&mut data[range]);
+            }
+        }
     }
 }
