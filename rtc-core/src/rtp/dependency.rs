@@ -25,7 +25,7 @@ const MAX_TARGETS: usize = 32;
 
 const FORMAT: &str = "dependency descriptor";
 
-/// What a frame is to one decode target (A.8.4).
+/// What a frame is to one decode target (A.8.3, table A.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Indication {
     /// Not part of it.
@@ -181,7 +181,7 @@ impl FrameDiffs {
         &self.diffs[..usize::from(self.len)]
     }
 
-    /// Those of a template: 4 bits each (A.8.3).
+    /// Those of a template: 4 bits each (A.8.2).
     fn read_template(bits: &mut Bits<'_>) -> Result<Self, Malformed> {
         let mut list = Self::default();
         while bits.flag()? {

@@ -6,9 +6,9 @@ use crate::{Fault, Malformed};
 use super::{Bits, ChainDiffs, FrameDiffs, Indication, Indications, MAX_TARGETS};
 
 /// Most templates: their numbers have six bits.
-const MAX_TEMPLATES: usize = 64;
+pub(super) const MAX_TEMPLATES: usize = 64;
 
-/// How frames of a stream depend on each other: the templates that descriptors refer to (A.8.3).
+/// How frames of a stream depend on each other: the templates that descriptors refer to (A.8.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyStructure {
     /// The number of the first template; they go on from there, modulo 64.
@@ -61,7 +61,7 @@ impl DependencyStructure {
         (target < self.targets()).then(|| self.target_layers[target])
     }
 
-    /// Width and height of each spatial layer, lowest first; empty if not told.
+    /// Width and height of each spatial layer, lowest first; empty if not told. 65536, the most there is, is told as 65535.
     #[must_use]
     pub fn resolutions(&self) -> &[(u16, u16)] {
         &self.resolutions
@@ -145,7 +145,7 @@ fn read_resolutions(bits: &mut Bits<'_>, templates: &[FrameTemplate]) -> Result<
     (0..layers).map(|_| Ok((bits.word()?.saturating_add(1), bits.word()?.saturating_add(1)))).collect()
 }
 
-/// A decode target has the highest layers of the templates that are part of it (A.8.3, decode_target_layers).
+/// A decode target has the highest layers of the templates that are part of it (A.8.2, decode_target_layers).
 fn target_layers(templates: &[FrameTemplate]) -> [LayerId; MAX_TARGETS] {
     let mut layers = [LayerId::default(); MAX_TARGETS];
     for (target, highest) in layers.iter_mut().enumerate() {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::ConfigError;
 
+use super::structure::MAX_TEMPLATES;
 use super::{
     ChainDiffs, DependencyDescriptor, DependencyStructure, FrameDiffs, FrameTemplate, Indication, Indications,
     MAX_DIFFS, MAX_TARGETS,
@@ -89,7 +90,7 @@ impl DependencyStructure {
     /// or is empty without chains; `resolutions` width and height of each spatial layer, or is empty.
     ///
     /// # Errors
-    /// [`ConfigError`] for what cannot be written (A.8.3): templates must be in the order of their layers, from the base on and without
+    /// [`ConfigError`] for what cannot be written (A.8.2): templates must be in the order of their layers, from the base on and without
     /// one left out, 64 at most; agree on 1 to 32 decode targets and on their chains; differences be 16 at most, those of chains 15.
     pub fn new(
         id_offset: u8,
@@ -118,7 +119,7 @@ impl DependencyStructure {
         Ok(Self::of(id_offset % 64, targets, chains, protecting, templates.to_vec(), resolutions.to_vec()))
     }
 
-    /// A.8.3, template_dependency_structure.
+    /// A.8.2, template_dependency_structure.
     fn write(&self, out: &mut BitWriter<'_>) {
         out.put(u32::from(self.id_offset), 6);
         out.put(u32::from(self.targets) - 1, 5);
@@ -214,7 +215,7 @@ impl DependencyDescriptor {
 }
 
 fn check_templates(templates: &[FrameTemplate]) -> Result<(), ConfigError> {
-    let Some(first) = templates.first().filter(|_| templates.len() <= 64) else {
+    let Some(first) = templates.first().filter(|_| templates.len() <= MAX_TEMPLATES) else {
         return Err(ConfigError::new("templates", "must be 1 to 64"));
     };
     let in_order = |pair: &[FrameTemplate]| {
