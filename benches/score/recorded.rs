@@ -21,7 +21,7 @@ pub(crate) fn name_of(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_str()?.split('.').next()?.to_owned())
 }
 
-/// Recordings of speech at the player's rate, by name.
+/// Recordings of speech at the player's rate, in the order of their names.
 pub(crate) fn voices() -> Vec<Vec<i16>> {
     let speech =
         files("speech").into_iter().filter(|path| !name_of(path).is_some_and(|name| name.starts_with("music")));

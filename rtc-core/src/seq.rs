@@ -11,7 +11,7 @@ impl SeqNum {
         self.0.wrapping_sub(earlier.0).cast_signed()
     }
 
-    /// Whether `self` comes after `other`, half a cycle ahead at most.
+    /// Whether `self` comes after `other`, by less than half a cycle.
     #[must_use]
     pub const fn is_newer_than(self, other: Self) -> bool {
         self.distance_from(other) > 0
@@ -45,13 +45,13 @@ impl Sub<u16> for SeqNum {
 pub struct RtpTime(pub u32);
 
 impl RtpTime {
-    /// Ticks from `earlier` to `self` the shortest way: positive if `self` is newer.
+    /// Ticks from `earlier` to `self` the shortest way: positive if `self` is newer. -2^31 when they are half a cycle apart.
     #[must_use]
     pub const fn distance_from(self, earlier: Self) -> i32 {
         self.0.wrapping_sub(earlier.0).cast_signed()
     }
 
-    /// Whether `self` comes after `other`, half a cycle ahead at most.
+    /// Whether `self` comes after `other`, by less than half a cycle.
     #[must_use]
     pub const fn is_newer_than(self, other: Self) -> bool {
         self.distance_from(other) > 0

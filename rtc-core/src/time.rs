@@ -82,6 +82,8 @@ impl Instant {
     }
 
     /// Signed nanoseconds from `other` to `self`: the difference of two clocks that need not be ordered.
+    ///
+    /// It wraps where they are more than 292 years apart, so that how a difference changes is right whatever the two epochs.
     #[must_use]
     pub const fn nanos_since(self, other: Self) -> i64 {
         self.0.wrapping_sub(other.0).cast_signed()

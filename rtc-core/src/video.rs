@@ -33,7 +33,7 @@ impl PixelFormat {
         match (self, plane) {
             (_, 0) => Some((width, height)),
             (Self::I420, 1 | 2) => Some((half_width, half_height)),
-            (Self::Nv12, 1) => Some((2 * half_width, half_height)),
+            (Self::Nv12, 1) => Some((half_width.saturating_mul(2), half_height)),
             _ => None,
         }
     }

@@ -46,9 +46,7 @@ impl AudioMut<'_> {
             if channels == 2 {
                 slots.zip(samples.as_chunks::<2>().0).for_each(|(slot, pair)| *slot = convert(pair[channel]));
             } else {
-                slots
-                    .zip(samples.iter().skip(channel).step_by(channels))
-                    .for_each(|(slot, sample)| *slot = convert(*sample));
+                slots.zip(samples).for_each(|(slot, sample)| *slot = convert(*sample));
             }
         }
         len

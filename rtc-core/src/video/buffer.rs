@@ -74,7 +74,7 @@ impl VideoBuffer {
 
     /// The samples of one plane, rows packed without gaps; empty if there is no such plane.
     pub fn plane_mut(&mut self, plane: usize) -> &mut [u8] {
-        let (start, end) = (self.start_of(plane), self.start_of(plane + 1));
+        let (start, end) = (self.start_of(plane), self.start_of(plane.saturating_add(1)));
         &mut self.data[start..end]
     }
 
@@ -126,7 +126,7 @@ impl VideoBuffer {
 
     /// Where a plane begins in the packed data; the end of it for planes there are not.
     fn start_of(&self, plane: usize) -> usize {
-        (0..plane)
+        (0..plane.min(self.format.planes()))
             .filter_map(|plane| self.format.plane_size(plane, self.width, self.height))
             .map(|(row, rows)| row * rows)
             .sum()
