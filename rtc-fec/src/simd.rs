@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(feature = "backends")]
+pub(crate) mod choice;
 #[cfg(target_arch = "x86_64")]
 mod gfni;
 #[cfg(target_arch = "x86_64")]
@@ -94,7 +96,12 @@ pub(crate) fn dot(acc: &mut [u8], terms: &[(u8, &[u8])]) {
 /// `row ^= factor * source` for as many rows as there are factors, each `stride` bytes after the one before. `source` must
 /// not be longer than a row is.
 pub(crate) fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
-    spread_with(Backend::best(), rows, stride, factors, source);
+    spread_with::<false>(Backend::best(), rows, stride, factors, source);
+}
+
+/// As [`spread`], but what the rows held where the source has bytes is forgotten: `row = factor * source`.
+pub(crate) fn spread_fresh(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+    spread_with::<true>(Backend::best(), rows, stride, factors, source);
 }
 
 fn sum<T: Term>(backend: Backend, acc: &mut [u8], terms: &[T]) {
@@ -118,54 +125,67 @@ fn sum<T: Term>(backend: Backend, acc: &mut [u8], terms: &[T]) {
     }
 }
 
-fn spread_with(backend: Backend, rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+fn spread_with<const FRESH: bool>(backend: Backend, rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     assert!(source.len() <= stride && factors.len() * stride <= rows.len(), "a row each");
     match backend {
-        Backend::Scalar => scalar::spread(rows, stride, factors, source),
+        Backend::Scalar => scalar::spread::<FRESH>(rows, stride, factors, source),
         // SAFETY: a backend exists only where the processor has its instructions; the rows are there.
         #[cfg(target_arch = "x86_64")]
-        Backend::Ssse3 => unsafe { ssse3::spread(rows, stride, factors, source) },
+        Backend::Ssse3 => unsafe { ssse3::spread::<FRESH>(rows, stride, factors, source) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Backend::Avx2 => unsafe { avx2::spread(rows, stride, factors, source) },
+        Backend::Avx2 => unsafe { avx2::spread::<FRESH>(rows, stride, factors, source) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Backend::Gfni => unsafe { gfni::spread(rows, stride, factors, source) },
+        Backend::Gfni => unsafe { gfni::spread::<FRESH>(rows, stride, factors, source) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Backend::Gfni512 => unsafe { gfni512::spread(rows, stride, factors, source) },
+        Backend::Gfni512 => unsafe { gfni512::spread::<FRESH>(rows, stride, factors, source) },
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
-        Backend::Neon => unsafe { neon::spread(rows, stride, factors, source) },
+        Backend::Neon => unsafe { neon::spread::<FRESH>(rows, stride, factors, source) },
     }
 }
 
 impl Backend {
-    /// The fastest of this processor.
+    /// All there are for this kind of processor, slowest first.
+    #[cfg(target_arch = "x86_64")]
+    const ALL: &[Self] = &[Self::Scalar, Self::Ssse3, Self::Avx2, Self::Gfni, Self::Gfni512];
+    #[cfg(target_arch = "aarch64")]
+    const ALL: &[Self] = &[Self::Scalar, Self::Neon];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    const ALL: &[Self] = &[Self::Scalar];
+
+    /// The fastest of this processor, or the one that was chosen.
     fn best() -> Self {
         static BEST: OnceLock<Backend> = OnceLock::new();
+        #[cfg(feature = "backends")]
+        if let Some(chosen) = choice::chosen() {
+            return chosen;
+        }
         *BEST.get_or_init(|| Self::available().last().unwrap_or(Self::Scalar))
     }
 
     /// Those this processor can do, slowest first.
     fn available() -> impl Iterator<Item = Self> {
-        #[cfg(target_arch = "x86_64")]
-        let found = {
-            let avx2 = is_x86_feature_detected!("avx2");
-            let gfni = avx2 && is_x86_feature_detected!("gfni");
-            [
-                (Self::Scalar, true),
-                (Self::Ssse3, is_x86_feature_detected!("ssse3")),
-                (Self::Avx2, avx2),
-                (Self::Gfni, gfni),
-                (Self::Gfni512, gfni && is_x86_feature_detected!("avx512f")),
-            ]
-        };
-        // Every 64-bit Arm processor has it.
-        #[cfg(target_arch = "aarch64")]
-        let found = [(Self::Scalar, true), (Self::Neon, true)];
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let found = [(Self::Scalar, true)];
-        found.into_iter().filter_map(|(backend, has)| has.then_some(backend))
+        Self::ALL.iter().copied().filter(|backend| backend.is_available())
+    }
+
+    /// Whether this processor has the instructions.
+    fn is_available(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ssse3 => is_x86_feature_detected!("ssse3"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Gfni => Self::Avx2.is_available() && is_x86_feature_detected!("gfni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Gfni512 => Self::Gfni.is_available() && is_x86_feature_detected!("avx512f"),
+            // Every 64-bit Arm processor has it.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A million damaged, doubled and disordered inputs, from valid streams and a seed: nothing panics, all accounts balance, and
-//! what is recovered is what was lost, unless bytes it was recovered from were damaged.
+//! what is recovered is what was lost to the last bit, once, or said to be its beginning; unless bytes it was recovered from were
+//! damaged. `FUZZ_INPUTS` says how many inputs each of the six tests is to have; `make soak` gives each a million.
 //!
 //! None of these formats has a checksum: damaged bytes that pass for a repair packet give wrong bytes. UDP and SRTP keep them
 //! away; what the formats themselves can tell is printed at the end (`cargo test --test fuzz -- --nocapture`).
@@ -10,7 +11,7 @@
 mod packets;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packets::{MEDIA, RED, SSRC, media_of};
 use rtc_core::fec::{FecDecoder, FecEncoder};
@@ -32,10 +33,15 @@ use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
 
-/// Mutated inputs of each test; there are six.
+/// Mutated inputs of each test, if nothing else is said; there are six.
 const INPUTS: u64 = 200_000;
 /// Packets of media in an episode.
 const PACKETS: u16 = 60;
+
+/// Mutated inputs of each test.
+fn inputs() -> u64 {
+    std::env::var("FUZZ_INPUTS").map_or(INPUTS, |inputs| inputs.parse().expect("a number"))
+}
 
 /// An input after what the way, and worse, did to it.
 struct Input {
@@ -231,6 +237,9 @@ fn recover<D: FecDecoder>(
     tally: &mut Tally,
 ) {
     let (mut families, mut recovered) = (Families::default(), Vec::new());
+    let is_intact = !arrived.iter().any(|input| input.damaged);
+    // Numbers that are known.
+    let mut here = BTreeSet::new();
     for Input { packet, damaged } in arrived {
         if packet.payload_type() == repair {
             let taken: Result<(), Malformed> = decoder.insert_repair(packet);
@@ -243,15 +252,19 @@ fn recover<D: FecDecoder>(
         } else {
             decoder.insert_source(packet);
             families.join(&[packet.seq().0], *damaged);
+            here.insert(packet.seq().0);
         }
-        recovered.extend(core::iter::from_fn(|| decoder.poll_recovered()));
+        while let Some(packet) = decoder.poll_recovered() {
+            assert!(here.insert(packet.seq().0) || !is_intact, "was there already: {packet:?}");
+            recovered.push(packet);
+        }
     }
     tally.recovered += recovered.len() as u64;
     for packet in recovered {
         let right = media.contains(&packet);
         tally.wrong += u64::from(!right);
         assert!(right || families.is_tainted(packet.seq().0), "wrong, but from intact bytes: {packet:?}");
-        assert!(right || arrived.iter().any(|input| input.damaged));
+        assert!(right || !is_intact);
     }
 }
 
@@ -268,9 +281,9 @@ fn damage(episode: u64) -> f64 {
 
 #[test]
 fn ulpfec() {
-    let (mut mutator, mut tally) = (Mutator::new(5109), Tally::default());
+    let (mut mutator, mut tally, mut in_part) = (Mutator::new(5109), Tally::default(), 0);
     for episode in 0.. {
-        if mutator.mutated >= INPUTS {
+        if mutator.mutated >= inputs() {
             break;
         }
         let level = |len, repair| Level { len, repair };
@@ -289,18 +302,25 @@ fn ulpfec() {
         let mut decoder = UlpfecDecoder::new(config).unwrap();
         recover(&mut decoder, PayloadType::new(127), &packets, &arrived, ulpfec_members, &mut tally);
         check_accounts(&decoder.stats(), decoder.held());
+        let is_intact = !arrived.iter().any(|input| input.damaged);
         for packet in &packets {
-            let _ = (decoder.partial(packet.seq()), decoder.outlook(packet.seq()));
+            let _ = decoder.outlook(packet.seq());
+            if let Some(part) = decoder.partial(packet.seq()).filter(|_| is_intact) {
+                assert!(part.lacking > 0 && packet.as_bytes().starts_with(part.packet.as_bytes()), "{part:?}");
+                assert_eq!(part.packet.as_bytes().len() + part.lacking, packet.as_bytes().len());
+                in_part += 1;
+            }
         }
     }
-    println!("ULPFEC: {} mutated inputs, {tally:?}", mutator.mutated);
+    println!("ULPFEC: {} mutated inputs, {tally:?}, {in_part} in part", mutator.mutated);
+    assert!(in_part > 0);
 }
 
 #[test]
 fn flexfec() {
     let (mut mutator, mut tally) = (Mutator::new(8627), Tally::default());
     for episode in 0.. {
-        if mutator.mutated >= INPUTS {
+        if mutator.mutated >= inputs() {
             break;
         }
         let variant = [FlexfecVariant::Rfc8627, FlexfecVariant::Draft03][mutator.pick(2)];
@@ -335,7 +355,7 @@ fn flexfec() {
 fn linear_codes() {
     let (mut mutator, mut tally) = (Mutator::new(8681), Tally::default());
     for episode in 0.. {
-        if mutator.mutated >= INPUTS {
+        if mutator.mutated >= inputs() {
             break;
         }
         let packets = media(&mut mutator);
@@ -364,9 +384,9 @@ fn linear_codes() {
 
 #[test]
 fn red() {
-    let mut mutator = Mutator::new(2198);
+    let (mut mutator, mut tally) = (Mutator::new(2198), Tally::default());
     for episode in 0.. {
-        if mutator.mutated >= INPUTS {
+        if mutator.mutated >= inputs() {
             break;
         }
         let first = u16::try_from(mutator.rng.below(65_536)).unwrap();
@@ -378,35 +398,38 @@ fn red() {
         let sent: Vec<_> = packets.iter().map(|packet| encoder.encode(packet)).collect();
         let arrived = mutator.way(&sent, damage(episode));
         let (mut decoder, mut plain) = (RedDecoder::new(RedDecoderConfig::default()), 0);
-        let mut accept = |decoder: &mut RedDecoder| {
-            while let Some(packet) = decoder.poll() {
-                plain += 1;
-                let right = packets.contains(&packet);
-                assert!(right || damage(episode) > 0.0, "wrong, but from intact bytes: {packet:?}");
-            }
-        };
+        let (mut here, mut is_intact) = (BTreeSet::new(), true);
         for Input { packet, damaged } in &arrived {
             let taken = decoder.insert(packet);
             assert!(taken.is_ok() || *damaged, "{taken:?}");
-            accept(&mut decoder);
+            is_intact &= !damaged;
+            while let Some(packet) = decoder.poll() {
+                plain += 1;
+                let right = packets.contains(&packet);
+                assert!(right || !is_intact, "wrong, but from intact bytes: {packet:?}");
+                assert!(here.insert(packet.seq().0) || !is_intact, "was there already: {packet:?}");
+                tally.wrong += u64::from(!right);
+            }
         }
         let stats = decoder.stats();
+        tally.recovered += stats.recovered;
+        tally.refused += stats.malformed;
         assert_eq!(stats.packets, stats.malformed + stats.duplicates + stats.late + stats.padding + stats.primaries);
         assert_eq!(stats.blocks, stats.recovered + stats.known + stats.unplaced + stats.empty + stats.repairs);
         assert_eq!(plain, stats.primaries + stats.recovered + stats.repairs - stats.overflowed);
     }
-    println!("RED: {} mutated inputs", mutator.mutated);
+    println!("RED: {} mutated inputs, {tally:?}", mutator.mutated);
 }
 
 #[test]
 fn rtx() {
-    let mut mutator = Mutator::new(4588);
+    let (mut mutator, mut tally) = (Mutator::new(4588), Tally::default());
     let types = vec![
         RtxPayloadType { rtx: PayloadType::new(97), original: MEDIA },
         RtxPayloadType { rtx: PayloadType::new(98), original: RED },
     ];
     for episode in 0.. {
-        if mutator.mutated >= INPUTS {
+        if mutator.mutated >= inputs() {
             break;
         }
         let (mut sender, mut receiver) = (RtxHistoryConfig::default(), RtxReceiverConfig::default());
@@ -426,21 +449,29 @@ fn rtx() {
         let answers: Vec<_> = answers.collect();
         for Input { packet, damaged } in mutator.way(&answers, damage(episode)) {
             match receiver.receive(&packet) {
-                Ok(Received::Original(original)) => assert!(damaged || packets.contains(&original)),
-                other => assert!(damaged, "{other:?}"),
+                Ok(Received::Original(original)) => {
+                    let right = packets.contains(&original);
+                    assert!(damaged || right, "wrong, but from intact bytes: {original:?}");
+                    tally.recovered += 1;
+                    tally.wrong += u64::from(!right);
+                }
+                other => {
+                    assert!(damaged, "{other:?}");
+                    tally.refused += 1;
+                }
             }
         }
         let stats = receiver.stats();
         assert_eq!(stats.packets, stats.originals + stats.padding + stats.foreign + stats.malformed);
     }
-    println!("RTX: {} mutated inputs", mutator.mutated);
+    println!("RTX: {} mutated inputs, {tally:?}", mutator.mutated);
 }
 
 #[test]
 fn nack() {
     let mut mutator = Mutator::new(4585);
     let (mut inputs, mut now) = (0, Instant::ZERO);
-    while inputs < INPUTS {
+    while inputs < self::inputs() {
         let mut config = NackConfig::default();
         (config.max_missing, config.reorder_packets) = (1 + mutator.pick(300), u16::from(mutator.rng.bool(0.5)) * 3);
         let mut nack = NackGenerator::new(config).unwrap();

@@ -14,6 +14,7 @@ use rtc_core::time::Instant;
 use rtc_core::{DataSize, PayloadType, RtpPacket, SeqNum, Ssrc};
 use rtc_fec::cauchy::{CauchyEncoder, CauchyEncoderConfig};
 use rtc_fec::flexfec::{FlexfecDecoder, FlexfecDecoderConfig, FlexfecEncoder, FlexfecEncoderConfig, FlexfecProtection};
+use rtc_fec::keyframe::{KeyframeConfig, KeyframeRequester};
 use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_fec::nack::{NackConfig, NackGenerator, pack};
 use rtc_fec::red::{RedDecoder, RedDecoderConfig, RedEncoder, RedEncoderConfig, RedForwarder, RedForwarderConfig};
@@ -40,6 +41,7 @@ fn steady_state_does_not_allocate() {
     assert_eq!(red_forwarder(&packets), 0, "RED forwarder");
     assert_eq!(ulpfec_in_red(&packets), 0, "ULPFEC in RED");
     assert_eq!(nack_and_rtx(&packets), 0, "NACK and RTX");
+    assert_eq!(keyframe_requester(&packets), 0, "requests for key frames");
     assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
     assert_eq!(repair_scheduler(&packets), 0, "repair driven by the sender");
     assert_eq!(linear_encoder(&packets, &mut rlc()), 0, "RLC encoder");
@@ -166,6 +168,25 @@ fn nack_and_rtx(packets: &[RtpPacket]) -> u64 {
         let _ = nack.poll_timeout();
     });
     assert_eq!(recovered, 800);
+    count
+}
+
+/// One packet in a hundred is given up; a key frame comes 50 later.
+fn keyframe_requester(packets: &[RtpPacket]) -> u64 {
+    let mut requester = KeyframeRequester::new(KeyframeConfig::default()).unwrap();
+    let (mut now, mut requests) = (Instant::ZERO, 0);
+    let count = allocations(packets, |packet| {
+        now += Duration::from_millis(10);
+        match packet.seq().0 % 100 {
+            0 => requester.on_given_up(now, 1),
+            50 => requester.on_keyframe(),
+            60.. => requester.on_decoded(),
+            _ => (),
+        }
+        requests += u64::from(requester.poll(now).is_some());
+        let _ = requester.poll_timeout();
+    });
+    assert!(requests > 70, "{requests}");
     count
 }
 

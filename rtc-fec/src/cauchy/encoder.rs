@@ -7,8 +7,9 @@ use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use super::matrix::column;
 use super::{Block, MAX_BLOCK};
 use crate::POOL_LEN;
-use crate::linear::{Code, Covered, Header, LENGTH_LEN, Rows, length_product};
-use crate::simd::spread;
+use crate::gf256::mul;
+use crate::linear::{Code, Covered, Header, LENGTH_LEN, Rows};
+use crate::simd::{spread, spread_fresh};
 
 /// Bytes of a sum at first: as much as common packets have. They grow to what is protected.
 const SYMBOL_LEN: usize = 1_536;
@@ -69,13 +70,49 @@ pub struct CauchyEncoder {
     model: RtpPacket,
     next_seq: SeqNum,
     open: Option<Open>,
-    /// The sums; zeros from [`Open::longest`] on, or everywhere if no block is open.
+    /// The sums, as far as [`Open::longest`]; what is after it, or there at all if no block is open, means nothing.
     sums: Rows,
-    /// Of the lengths.
-    lengths: [[u8; LENGTH_LEN]; MAX_BLOCK],
+    lengths: Lengths,
     due: VecDeque<RtpPacket>,
     pool: BytesMut,
     stats: CauchyEncoderStats,
+}
+
+/// The lengths of packets, summed up like their bytes.
+///
+/// Most packets of a block have one length, so factors are summed up first, and multiplied when another length comes.
+#[derive(Debug)]
+struct Lengths {
+    /// Of each repair packet, less what is in `factors`.
+    sums: [[u8; LENGTH_LEN]; MAX_BLOCK],
+    length: u16,
+    /// Of the packets of that length.
+    factors: [u8; MAX_BLOCK],
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        Self { sums: [[0; LENGTH_LEN]; MAX_BLOCK], length: 0, factors: [0; MAX_BLOCK] }
+    }
+}
+
+impl Lengths {
+    fn add(&mut self, length: u16, column: &[u8; MAX_BLOCK], repair: usize) {
+        if length != self.length {
+            self.fold(repair);
+            self.length = length;
+        }
+        self.factors.iter_mut().zip(column).for_each(|(sum, factor)| *sum ^= factor);
+    }
+
+    /// Brings the sums of so many repair packets up to date.
+    fn fold(&mut self, repair: usize) {
+        for (sum, factor) in self.sums.iter_mut().zip(&mut self.factors).take(repair) {
+            let product = self.length.to_be_bytes().map(|byte| mul(*factor, byte));
+            sum.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
+            *factor = 0;
+        }
+    }
 }
 
 /// The block in progress.
@@ -103,7 +140,7 @@ impl CauchyEncoder {
             next_seq: config.first_seq,
             open: None,
             sums: Rows::new(config.block.repair(), SYMBOL_LEN),
-            lengths: [[0; LENGTH_LEN]; MAX_BLOCK],
+            lengths: Lengths::default(),
             due: VecDeque::with_capacity(MAX_DUE),
             pool: BytesMut::with_capacity(POOL_LEN),
             stats: CauchyEncoderStats::default(),
@@ -121,15 +158,14 @@ impl CauchyEncoder {
     pub fn flush(&mut self) {
         let Some(open) = self.open.take() else { return };
         let repair = open.block.repair_of(open.covered.count());
+        self.lengths.fold(open.block.repair());
+        let header = Header { code: Code::Cauchy { row: 0 }, base: open.base, covered: open.covered }.to_bytes();
         // At once, or repair packets already made keep the memory from being used again for the next.
         self.pool.reserve(repair * (12 + Header::MAX_LEN + LENGTH_LEN + open.longest));
         for row in 0..repair {
-            self.emit(&open, row);
+            self.emit(&open, header, row);
         }
-        for sum in self.sums.first_mut(open.block.repair()) {
-            sum[..open.longest].fill(0);
-        }
-        self.lengths.fill([0; LENGTH_LEN]);
+        self.lengths = Lengths::default();
     }
 
     /// What happened so far.
@@ -138,8 +174,8 @@ impl CauchyEncoder {
         self.stats
     }
 
-    /// The packet's place in its block, which is begun if need be; `None` if it has it already.
-    fn join(&mut self, packet: &RtpPacket) -> Option<u16> {
+    /// The packet's place in its block, which is begun if need be, and how long the sums were before; `None` if it has it already.
+    fn join(&mut self, packet: &RtpPacket) -> Option<(u16, usize)> {
         let place = |open: &Open| usize::try_from(packet.seq().distance_from(open.base)).ok();
         let fits = |open: &Open| packet.ssrc() == open.ssrc && place(open).is_some_and(|place| place < MAX_BLOCK);
         if self.open.as_ref().is_some_and(|open| !fits(open)) {
@@ -161,24 +197,24 @@ impl CauchyEncoder {
         if packet.timestamp().is_newer_than(open.timestamp) {
             open.timestamp = packet.timestamp();
         }
-        open.longest = open.longest.max(packet.as_bytes().len());
-        Some(place)
+        let summed = open.longest;
+        open.longest = summed.max(packet.as_bytes().len());
+        Some((place, summed))
     }
 
     /// Makes the repair packet of this row.
-    fn emit(&mut self, open: &Open, row: usize) {
-        let code = Code::Cauchy { row: row.to_le_bytes()[0] };
-        let (header, len) = Header { code, base: open.base, covered: open.covered }.to_bytes();
+    fn emit(&mut self, open: &Open, (mut header, len): ([u8; Header::MAX_LEN], usize), row: usize) {
+        header[Header::ROW] = row.to_le_bytes()[0];
         let sum = &self.sums.row(row)[..open.longest];
         let (seq, ssrc) = (self.next_seq, self.config.ssrc.unwrap_or(open.ssrc));
-        let repair = self.model.repack_in(&mut self.pool, &[&header[..len], &self.lengths[row], sum], |header| {
+        let repair = self.model.repack_in(&mut self.pool, &[&header[..len], &self.lengths.sums[row], sum], |header| {
             header.set_seq(seq);
             header.set_timestamp(open.timestamp);
             header.set_ssrc(ssrc);
         });
         self.next_seq = seq.next();
         self.stats.repairs += 1;
-        self.stats.repair_bytes += repair.payload().len() as u64;
+        self.stats.repair_bytes += (len + LENGTH_LEN + open.longest) as u64;
         if self.due.len() == MAX_DUE {
             self.due.pop_front();
             self.stats.overflowed += 1;
@@ -191,23 +227,29 @@ impl FecEncoder for CauchyEncoder {
     fn protect(&mut self, packet: &RtpPacket) {
         self.stats.packets += 1;
         let block = self.open.map_or(self.config.block, |open| open.block);
-        if block.repair() == 0 || length_product(1, packet).is_none() {
+        let Some(length) = u16::try_from(packet.as_bytes().len()).ok().filter(|_| block.repair() > 0) else {
             self.stats.unprotected += 1;
             return;
-        }
-        let Some(place) = self.join(packet) else {
+        };
+        let Some((place, summed)) = self.join(packet) else {
             self.stats.duplicates += 1;
             return;
         };
         let Some(open) = self.open else { return };
-        self.sums.reserve(0, packet.as_bytes().len());
-        let factors = &column(place)[..open.block.repair()];
-        for (sum, factor) in self.lengths.iter_mut().zip(factors) {
-            let product = length_product(*factor, packet).unwrap_or_default();
-            sum.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
-        }
+        let len = packet.as_bytes().len();
+        self.sums.reserve(0, len);
+        let repair = open.block.repair();
+        self.lengths.add(length, column(place), repair);
+        let factors = &column(place)[..repair];
         let stride = self.sums.stride();
-        spread(self.sums.all_mut(), stride, factors, packet.as_bytes());
+        if summed == 0 {
+            spread_fresh(self.sums.all_mut(), stride, factors, packet.as_bytes());
+        } else {
+            if len > summed {
+                self.sums.first_mut(repair).for_each(|sum| sum[summed..len].fill(0));
+            }
+            spread(self.sums.all_mut(), stride, factors, packet.as_bytes());
+        }
         self.stats.protected += 1;
         if open.covered.count() == open.block.media() {
             self.flush();

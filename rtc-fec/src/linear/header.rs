@@ -36,6 +36,8 @@ pub(crate) struct Covered([u64; MAX_SPAN / 64]);
 impl Header {
     /// Bytes on the wire at most.
     pub(crate) const MAX_LEN: usize = FIXED_LEN + MAX_SPAN / 8;
+    /// The byte that has the row of [`Code::Cauchy`].
+    pub(crate) const ROW: usize = 5;
 
     /// Reads the header; what follows is the symbol.
     pub(crate) fn parse(payload: &[u8]) -> Result<(Self, &[u8]), Malformed> {

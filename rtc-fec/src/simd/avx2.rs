@@ -17,9 +17,9 @@ pub(super) fn sum<T: Term>(acc: &mut [u8], terms: &[T]) {
 /// # Safety
 /// As [`kernel::spread`].
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+pub(super) unsafe fn spread<const FRESH: bool>(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     // SAFETY: whoever calls this has the instructions, and the rows.
-    unsafe { kernel::spread::<Bytes>(rows, stride, factors, source) }
+    unsafe { kernel::spread::<Bytes, FRESH>(rows, stride, factors, source) }
 }
 
 #[derive(Clone, Copy)]
@@ -29,6 +29,8 @@ struct Bytes(__m256i);
 impl kernel::Vector for Bytes {
     const LEN: usize = 32;
     type Factor = (__m256i, __m256i);
+    /// The low four bits of each byte, and the high ones.
+    type Multiplicand = (__m256i, __m256i);
 
     #[inline(always)]
     unsafe fn load(bytes: *const u8) -> Self {
@@ -65,13 +67,19 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn mul(self, (low, high): Self::Factor) -> Self {
+    unsafe fn multiplicand(self) -> Self::Multiplicand {
         // SAFETY: see above.
         unsafe {
             let nibble = _mm256_set1_epi8(15);
-            let low = _mm256_shuffle_epi8(low, _mm256_and_si256(self.0, nibble));
-            let high = _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi64::<4>(self.0), nibble));
-            Self(_mm256_xor_si256(low, high))
+            (_mm256_and_si256(self.0, nibble), _mm256_and_si256(_mm256_srli_epi64::<4>(self.0), nibble))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(bytes: Self::Multiplicand, factor: Self::Factor) -> Self {
+        // SAFETY: see above.
+        Self(unsafe {
+            _mm256_xor_si256(_mm256_shuffle_epi8(factor.0, bytes.0), _mm256_shuffle_epi8(factor.1, bytes.1))
+        })
     }
 }

@@ -17,9 +17,9 @@ pub(super) fn sum<T: Term>(acc: &mut [u8], terms: &[T]) {
 /// # Safety
 /// As [`kernel::spread`].
 #[target_feature(enable = "avx512f,gfni")]
-pub(super) unsafe fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+pub(super) unsafe fn spread<const FRESH: bool>(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     // SAFETY: whoever calls this has the instructions, and the rows.
-    unsafe { kernel::spread::<Bytes>(rows, stride, factors, source) }
+    unsafe { kernel::spread::<Bytes, FRESH>(rows, stride, factors, source) }
 }
 
 #[derive(Clone, Copy)]
@@ -29,6 +29,7 @@ struct Bytes(__m512i);
 impl kernel::Vector for Bytes {
     const LEN: usize = 64;
     type Factor = __m512i;
+    type Multiplicand = Self;
 
     #[inline(always)]
     unsafe fn load(bytes: *const u8) -> Self {
@@ -61,8 +62,13 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn mul(self, factor: Self::Factor) -> Self {
+    unsafe fn multiplicand(self) -> Self::Multiplicand {
+        self
+    }
+
+    #[inline(always)]
+    unsafe fn mul(bytes: Self::Multiplicand, factor: Self::Factor) -> Self {
         // SAFETY: see above.
-        Self(unsafe { _mm512_gf2p8affine_epi64_epi8::<0>(self.0, factor) })
+        Self(unsafe { _mm512_gf2p8affine_epi64_epi8::<0>(bytes.0, factor) })
     }
 }

@@ -14,9 +14,9 @@ pub(super) fn sum<T: Term>(acc: &mut [u8], terms: &[T]) {
 /// # Safety
 /// As [`kernel::spread`].
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+pub(super) unsafe fn spread<const FRESH: bool>(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     // SAFETY: whoever calls this has the instructions, and the rows.
-    unsafe { kernel::spread::<Bytes>(rows, stride, factors, source) }
+    unsafe { kernel::spread::<Bytes, FRESH>(rows, stride, factors, source) }
 }
 
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ struct Bytes(uint8x16_t);
 impl kernel::Vector for Bytes {
     const LEN: usize = 16;
     type Factor = (uint8x16_t, uint8x16_t);
+    /// The low four bits of each byte, and the high ones.
+    type Multiplicand = (uint8x16_t, uint8x16_t);
 
     #[inline(always)]
     unsafe fn load(bytes: *const u8) -> Self {
@@ -59,12 +61,14 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn mul(self, (low, high): Self::Factor) -> Self {
+    unsafe fn multiplicand(self) -> Self::Multiplicand {
         // SAFETY: see above.
-        unsafe {
-            let low = vqtbl1q_u8(low, vandq_u8(self.0, vdupq_n_u8(15)));
-            let high = vqtbl1q_u8(high, vshrq_n_u8::<4>(self.0));
-            Self(veorq_u8(low, high))
-        }
+        unsafe { (vandq_u8(self.0, vdupq_n_u8(15)), vshrq_n_u8::<4>(self.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(bytes: Self::Multiplicand, factor: Self::Factor) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { veorq_u8(vqtbl1q_u8(factor.0, bytes.0), vqtbl1q_u8(factor.1, bytes.1)) })
     }
 }

@@ -13,9 +13,13 @@ pub(super) fn sum<T: Term>(acc: &mut [u8], terms: &[T]) {
     }
 }
 
-pub(super) fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+pub(super) fn spread<const FRESH: bool>(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     for (at, factor) in factors.iter().enumerate() {
-        mul_add(&mut rows[at * stride..][..source.len()], *factor, source);
+        let row = &mut rows[at * stride..][..source.len()];
+        if FRESH {
+            row.fill(0);
+        }
+        mul_add(row, *factor, source);
     }
 }
 

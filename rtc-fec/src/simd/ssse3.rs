@@ -18,9 +18,9 @@ pub(super) fn sum<T: Term>(acc: &mut [u8], terms: &[T]) {
 /// # Safety
 /// As [`kernel::spread`].
 #[target_feature(enable = "ssse3")]
-pub(super) unsafe fn spread(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
+pub(super) unsafe fn spread<const FRESH: bool>(rows: &mut [u8], stride: usize, factors: &[u8], source: &[u8]) {
     // SAFETY: whoever calls this has the instructions, and the rows.
-    unsafe { kernel::spread::<Bytes>(rows, stride, factors, source) }
+    unsafe { kernel::spread::<Bytes, FRESH>(rows, stride, factors, source) }
 }
 
 #[derive(Clone, Copy)]
@@ -30,6 +30,8 @@ struct Bytes(__m128i);
 impl kernel::Vector for Bytes {
     const LEN: usize = 16;
     type Factor = (__m128i, __m128i);
+    /// The low four bits of each byte, and the high ones.
+    type Multiplicand = (__m128i, __m128i);
 
     #[inline(always)]
     unsafe fn load(bytes: *const u8) -> Self {
@@ -63,13 +65,17 @@ impl kernel::Vector for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn mul(self, (low, high): Self::Factor) -> Self {
+    unsafe fn multiplicand(self) -> Self::Multiplicand {
         // SAFETY: see above.
         unsafe {
             let nibble = _mm_set1_epi8(15);
-            let low = _mm_shuffle_epi8(low, _mm_and_si128(self.0, nibble));
-            let high = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi64::<4>(self.0), nibble));
-            Self(_mm_xor_si128(low, high))
+            (_mm_and_si128(self.0, nibble), _mm_and_si128(_mm_srli_epi64::<4>(self.0), nibble))
         }
+    }
+
+    #[inline(always)]
+    unsafe fn mul(bytes: Self::Multiplicand, factor: Self::Factor) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm_xor_si128(_mm_shuffle_epi8(factor.0, bytes.0), _mm_shuffle_epi8(factor.1, bytes.1)) })
     }
 }

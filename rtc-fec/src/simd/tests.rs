@@ -63,10 +63,34 @@ proptest! {
         for (row, factor) in factors.iter().enumerate() {
             naive(&mut expected[start + row * stride..][..source.len()], &[(*factor, &source)]);
         }
+        let mut fresh = rows.clone();
+        for (row, factor) in factors.iter().enumerate() {
+            let row = &mut fresh[start + row * stride..][..source.len()];
+            row.fill(0);
+            naive(row, &[(*factor, &source)]);
+        }
         for backend in Backend::available() {
-            let mut rows = rows.clone();
-            spread_with(backend, &mut rows[start..], stride, &factors, &source);
-            prop_assert_eq!(&rows, &expected, "{:?}", backend);
+            let (mut added, mut written) = (rows.clone(), rows.clone());
+            spread_with::<false>(backend, &mut added[start..], stride, &factors, &source);
+            spread_with::<true>(backend, &mut written[start..], stride, &factors, &source);
+            prop_assert_eq!(&added, &expected, "{:?}", backend);
+            prop_assert_eq!(&written, &fresh, "{:?}", backend);
         }
     }
+}
+
+/// Nobody else chooses, and to the others it makes no difference.
+#[cfg(feature = "backends")]
+#[test]
+fn a_backend_is_used_from_when_it_is_chosen_until_the_next() {
+    use super::choice::{available, choose};
+
+    let fastest = Backend::best();
+    for (name, backend) in available().zip(Backend::available()) {
+        choose(Some(name)).unwrap();
+        assert_eq!(Backend::best(), backend);
+    }
+    assert!(choose(Some("abacus")).is_err());
+    choose(None).unwrap();
+    assert_eq!(Backend::best(), fastest);
 }
