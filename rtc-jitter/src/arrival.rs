@@ -14,6 +14,9 @@ const SLICES: usize = 20;
 /// Slices that tell how the path is now.
 const RECENT: usize = 2;
 
+/// Packets whose delay [`Arrival::peak`] remembers.
+const LAST: usize = 8;
+
 /// Signed nanoseconds, the unit of all delays inside this crate.
 pub(crate) type Nanos = i64;
 
@@ -26,8 +29,12 @@ pub(crate) fn nanos(time: Duration) -> Nanos {
 pub(crate) struct Arrival {
     slice: Nanos,
     epoch: Option<Instant>,
-    slices: [Option<Range>; SLICES],
+    /// The least offset of each.
+    slices: [Option<Nanos>; SLICES],
     newest: i64,
+    /// Arrival and offset of the packets that came last, in a ring.
+    last: [(Nanos, Nanos); LAST],
+    oldest: usize,
     /// The least offset of all slices, and of those that tell how the path is now.
     base: Nanos,
     lowest: Nanos,
@@ -51,13 +58,6 @@ impl MediaClock {
     }
 }
 
-/// Offsets of the packets of one slice.
-#[derive(Debug, Clone, Copy)]
-struct Range {
-    least: Nanos,
-    most: Nanos,
-}
-
 /// What one packet told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Observed {
@@ -70,17 +70,21 @@ pub(crate) struct Observed {
 impl Arrival {
     pub(crate) fn new(window: Duration) -> Self {
         let slice = (nanos(window) / SLICES as i64).max(1);
-        Self { slice, epoch: None, slices: [None; SLICES], newest: 0, base: 0, lowest: 0, clock: MediaClock::default() }
+        let (slices, last, clock) = ([None; SLICES], [(Nanos::MIN, 0); LAST], MediaClock::default());
+        Self { slice, epoch: None, slices, newest: 0, last, oldest: 0, base: 0, lowest: 0, clock }
     }
 
     /// Takes note of a packet with media time `media` that arrived at `now`.
     pub(crate) fn observe(&mut self, now: Instant, media: Nanos) -> Observed {
         let epoch = *self.epoch.get_or_insert(now);
-        let moved = self.advance(now.nanos_since(epoch) / self.slice);
+        let at = now.nanos_since(epoch);
+        let moved = self.advance(at / self.slice);
         let offset = self.offset(now, epoch, media);
+        self.last[self.oldest] = (at, offset);
+        self.oldest = (self.oldest + 1) % LAST;
         let known = !moved || self.slices.iter().any(Option::is_some);
-        let slice = self.slices[slot_of(self.newest)].get_or_insert(Range { least: offset, most: offset });
-        (slice.least, slice.most) = (offset.min(slice.least), offset.max(slice.most));
+        let least = self.slices[slot_of(self.newest)].get_or_insert(offset);
+        *least = offset.min(*least);
         let base = if moved { self.least(SLICES).unwrap_or(offset) } else { offset.min(self.base) };
         self.lowest = if moved { self.least(RECENT).unwrap_or(offset) } else { offset.min(self.lowest) };
         // An empty window says nothing about how the path changed.
@@ -118,15 +122,16 @@ impl Arrival {
         self.lowest.saturating_sub(self.base)
     }
 
-    /// The most delay of the last `time` before `now`; 0 if no packet arrived in it.
+    /// The most delay of the last few packets that came within `time` before `now`; 0 if none did.
+    ///
+    /// Packets that come in a burst after a stall are the later the older they are: by the end of it the last few tell that it is over.
     pub(crate) fn peak(&self, now: Instant, time: Nanos) -> Nanos {
         let Some(epoch) = self.epoch else {
             return 0;
         };
-        let oldest = now.nanos_since(epoch).saturating_sub(time) / self.slice;
-        let back = usize::try_from(self.newest - oldest + 1).unwrap_or(0);
-        let most = self.last(back).map(|slice| slice.most).max();
-        most.map_or(0, |most| most.saturating_sub(self.base))
+        let oldest = now.nanos_since(epoch).saturating_sub(time);
+        let recent = self.last.iter().filter(|(at, _)| *at >= oldest);
+        recent.map(|(_, offset)| offset.saturating_sub(self.base)).fold(0, Nanos::max)
     }
 
     /// From media time `media` on, a second of the sender takes `skew` longer.
@@ -139,10 +144,11 @@ impl Arrival {
     }
 
     fn least(&self, slices: usize) -> Option<Nanos> {
-        self.last(slices).map(|slice| slice.least).min()
+        self.newest(slices).min()
     }
 
-    fn last(&self, slices: usize) -> impl Iterator<Item = Range> {
+    /// The least offsets of so many slices.
+    fn newest(&self, slices: usize) -> impl Iterator<Item = Nanos> {
         (0..slices.min(SLICES)).filter_map(|back| self.slices[slot_of(self.newest - back as i64)])
     }
 
@@ -163,6 +169,8 @@ fn slot_of(slice: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     const MS: Nanos = 1_000_000;
@@ -230,8 +238,21 @@ mod tests {
         arrival.observe(at(0), 0);
         arrival.observe(at(320), 20 * MS);
         arrival.observe(at(320), 300 * MS);
-        assert_eq!(arrival.peak(at(700), 500 * MS), 300 * MS);
-        assert_eq!(arrival.peak(at(1_000), 500 * MS), 0);
+        assert_eq!(arrival.peak(at(820), 500 * MS), 300 * MS);
+        assert_eq!(arrival.peak(at(821), 500 * MS), 0);
+    }
+
+    #[test]
+    fn a_burst_ends_what_the_stall_before_it_asked_for() {
+        let mut arrival = arrival();
+        arrival.observe(at(0), 0);
+        let seen: Vec<Nanos> = (1..=30)
+            .map(|packet| {
+                arrival.observe(at(600), packet * 20 * MS);
+                arrival.peak(at(600), 300 * MS) / MS
+            })
+            .collect();
+        assert_eq!((seen[0], seen[7], seen[8], seen[29]), (580, 580, 560, 140));
     }
 
     #[test]

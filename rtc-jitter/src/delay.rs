@@ -10,6 +10,7 @@ use crate::arrival::{Nanos, nanos};
 
 mod histogram;
 mod least_cost;
+mod peak;
 mod plain;
 mod policy;
 mod stall;
@@ -45,6 +46,10 @@ pub struct DelayConfig {
     /// The same of a second, shorter memory: the target is the lesser of what both ask for. Default 8 s, so that delay is taken back
     /// soon after a bad time; shorter ones conceal more under steady jitter. As long as `memory` or longer, there is only one.
     pub recent: Duration,
+    /// Window of the latest packet, of 100 packets at least: the target is at most twice as much as that was late. Default 2 s, so that
+    /// delay is taken back as soon as a bad time is over, however long it was; jitter that goes on is never so calm for as long. Zero
+    /// for no such bound.
+    pub peak_window: Duration,
     /// Window of the fastest packet that lateness is measured against. Default 4 s: long enough to meet an unqueued packet
     /// under heavy jitter, short enough to follow a path whose queue stays full.
     pub base_window: Duration,
@@ -64,6 +69,7 @@ impl Default for DelayConfig {
             quantile: 0.9,
             memory: Duration::from_secs(30),
             recent: Duration::from_secs(8),
+            peak_window: Duration::from_secs(2),
             base_window: Duration::from_secs(4),
             repair_delay: None,
         }

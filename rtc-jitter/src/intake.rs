@@ -52,7 +52,7 @@ pub(crate) struct Intake {
     minimum: Nanos,
     stream: Option<Stream>,
     candidate: Option<Candidate>,
-    newest_arrival: Instant,
+    newest_arrival: Option<Instant>,
     stats: JitterStats,
 }
 
@@ -86,7 +86,7 @@ impl Intake {
             known_skew: 0.0,
             stream: None,
             candidate: None,
-            newest_arrival: Instant::ZERO,
+            newest_arrival: None,
             stats: JitterStats::default(),
         })
     }
@@ -283,8 +283,9 @@ impl Intake {
         self.delay.rebase(observed.rise);
         self.arrivals[slot_of(seq)] = (seq, now);
         let late = self.covered(now, seq, observed.delay);
-        self.delay.observe(now, late, now - self.newest_arrival, false);
-        self.newest_arrival = self.newest_arrival.max(now);
+        let last = self.newest_arrival.unwrap_or(now);
+        self.delay.observe(now, late, now - last, false);
+        self.newest_arrival = Some(last.max(now));
         if self.arrival.recent() > self.max_delay {
             // No target reaches this far, so it is not jitter: the sender's clock stood still, or the path changed.
             self.arrival.forget_old();

@@ -4,13 +4,19 @@ use rtc_core::ConfigError;
 use rtc_core::time::Instant;
 
 use super::histogram::{BIN, Cheapest, Histogram};
+use super::peak::{Peak, borne_out};
 use super::policy::{Aim, DelayPolicy, ExpectedStall, Lateness, Reason};
 use super::stall::{Forecast, Stalls, pays, raised};
 use super::{DelayConfig, duration};
 use crate::arrival::{Nanos, nanos};
 
-/// Packets' worth of belief in [`DelayConfig::start_delay`]: outvoted by 3 s of packets of 20 ms.
-const PRIOR_WEIGHT: f64 = 2.5;
+/// Packets' worth of belief in [`DelayConfig::start_delay`]: outvoted by 1 s of packets of 20 ms if none of them is late, by 6 s if 50 ms
+/// are needed.
+const PRIOR_WEIGHT: f64 = 1.0;
+/// How often the delay of least cost is searched for: each 100 ms of packets of 20 ms, as one more hardly moves it once [`LEARNT`].
+const SEARCH: u32 = 5;
+/// Experience after which one packet more hardly tells.
+const LEARNT: Duration = Duration::from_secs(1);
 /// Longest silence that ages what was learnt: a pause says nothing about the network.
 const MAX_AGING: Duration = Duration::from_secs(1);
 /// How fast play-out is expected to gain delay, in parts of the time: a little less than the default limit of slowing down.
@@ -19,15 +25,19 @@ const RAISE: f64 = 0.15;
 /// The delay of least cost under the jitter seen lately, raised for stalls that come at regular intervals. The default policy.
 ///
 /// Lately is told twice, by a long memory and a short one, and the lesser delay of both is taken: what a bad time asks for is paid for
-/// while it lasts, if there was enough of it to matter, and not for half a minute after it.
+/// while it lasts, if there was enough of it to matter, and not for half a minute after it. Both are held to what the last seconds bear
+/// out: once nothing comes half as late as is waited for, the bad time is over.
 #[derive(Debug)]
 pub struct LeastCost {
     config: DelayConfig,
     long: Scale,
     short: Scale,
+    peak: Peak,
     stalls: Stalls,
     /// Time learnt from.
     experience: Duration,
+    /// Packets since the last search.
+    unsearched: u32,
     wanted: Aim,
 }
 
@@ -68,20 +78,24 @@ impl LeastCost {
         let scale = |memory| Scale::new(memory, config.start_delay);
         let (long, short) = (scale(config.memory), scale(config.recent.min(config.memory)));
         let wanted = Aim::new(config.start_delay, Reason::Start);
-        let stalls = Stalls::default();
-        let mut policy = Self { config, long, short, stalls, experience: Duration::ZERO, wanted };
-        policy.update();
+        let (peak, stalls) = (Peak::new(config.peak_window), Stalls::default());
+        let mut policy = Self { config, long, short, peak, stalls, experience: Duration::ZERO, unsearched: 0, wanted };
+        policy.search();
         Ok(policy)
     }
 
-    fn update(&mut self) {
-        let mut best = self.long.cheapest(&self.config, self.experience, self.config.max_delay);
+    fn search(&mut self) {
+        self.unsearched = 0;
+        let bound = self.peak.get().map(|peak| duration(borne_out(peak, BIN)));
+        let most = bound.map_or(self.config.max_delay, |bound| bound.min(self.config.max_delay));
+        let mut best = self.long.cheapest(&self.config, self.experience, most);
         if self.short.memory < self.long.memory {
             let short = self.short.cheapest(&self.config, self.experience, best.delay);
             best = if short.delay < best.delay { short } else { best };
         }
         let reason = match () {
             () if self.experience.is_zero() => Reason::Start,
+            () if bound.is_some_and(|bound| best.delay >= bound) => Reason::Calm,
             () if best.guarded => Reason::Quantile,
             () => Reason::LeastCost,
         };
@@ -101,7 +115,11 @@ impl DelayPolicy for LeastCost {
         let late = if held && foreseen { 0 } else { late };
         self.long.add(late, elapsed);
         self.short.add(late, elapsed);
-        self.update();
+        self.peak.add(late, elapsed);
+        self.unsearched += 1;
+        if self.unsearched >= SEARCH || self.experience < LEARNT {
+            self.search();
+        }
     }
 
     fn on_rise(&mut self, rise: Duration) {
@@ -109,6 +127,8 @@ impl DelayPolicy for LeastCost {
         if rise >= BIN {
             self.long.lateness.shift_down(nanos(rise));
             self.short.lateness.shift_down(nanos(rise));
+            self.peak.shift_down(nanos(rise));
+            self.unsearched = SEARCH;
         }
     }
 

@@ -49,6 +49,8 @@ pub enum Reason {
     LeastCost,
     /// So many packets are later than the cheapest delay that speech would not be understood.
     Quantile,
+    /// Nothing came half as late in the last seconds: what asks for more is over.
+    Calm,
     /// A stall is due: stalls came at regular intervals.
     Stall,
     /// No packet came with less delay of late: the path became longer.

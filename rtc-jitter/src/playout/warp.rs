@@ -10,9 +10,8 @@ use crate::arrival::Nanos;
 use crate::decide::{Direction, Mode, Warp, warp};
 use crate::stretch::{Cut, is_transient};
 
-/// How long play-out keeps a delay that a packet just needed, though it is above the target: two packets of 60 ms. Longer costs
-/// delay after each stall, and what comes next is hardly ever as late.
-const HOLD: Nanos = 100_000_000;
+/// How long play-out keeps a delay that one of the last few packets needed, though it is above the target: five packets of 60 ms.
+const HOLD: Nanos = 300_000_000;
 
 /// Devices often ask for several pulls at once, then for none: what counts is the least slack within this or twice this.
 const BURST: Nanos = 60_000_000;
