@@ -33,12 +33,25 @@ impl PictureId {
     /// The next picture's.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self { value: (self.value + 1) % self.cycle(), ..self }
+        Self { value: self.value.wrapping_add(1) % self.cycle(), ..self }
     }
 
     /// Where the numbers start again.
     #[must_use]
     pub const fn cycle(self) -> u16 {
         if self.is_long { 1 << 15 } else { 1 << 7 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_start_again_after_their_bits() {
+        let next = |value, is_long| PictureId { value, is_long }.next().value;
+        assert_eq!([next(126, false), next(127, false), next(127, true), next(32_767, true)], [127, 0, 128, 0]);
+        // More than the bits hold is taken modulo them, as it is written.
+        assert_eq!([next(u16::MAX, true), next(128, false)], [0, 1]);
     }
 }

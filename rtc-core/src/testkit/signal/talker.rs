@@ -108,9 +108,9 @@ impl<E: AudioEncoder, S: Iterator<Item = f32>> Iterator for Talker<E, S> {
             let number = self.frames;
             self.frames = number.wrapping_add(1);
             let silent = encoded.silent || self.samples.iter().all(|sample| sample.abs() < SILENCE);
-            let gap = self.config.ptime * self.unsent.min(1_000);
+            let gap = self.config.ptime.saturating_mul(self.unsent);
             if self.config.dtx && silent && gap < LONGEST_GAP {
-                self.unsent += 1;
+                self.unsent = self.unsent.saturating_add(1);
                 continue;
             }
             let timestamp = self.config.timestamp + number.wrapping_mul(self.ticks);
