@@ -32,7 +32,7 @@ impl AudioLevel {
         Self::new(voice, level.round().clamp(0.0, f64::from(SILENCE)) as u8)
     }
 
-    /// Whether the sender believes the audio holds speech. Without voice activity detection senders say true (RFC 6464 §4).
+    /// Whether the sender believes the audio holds speech. Means nothing where `vad=off` was signalled (RFC 6464 §4).
     #[must_use]
     pub const fn voice(self) -> bool {
         self.voice
