@@ -178,9 +178,13 @@ pub(crate) type MakeProtection = Box<dyn Fn(Profile, &[u8], &[u8]) -> Box<dyn Pr
 
 /// Forwards one stream to subscribers that have keys of their own.
 pub(crate) trait Forwarder {
-    /// Hands on packets that came together, whose numbers go up by one, and gives the bytes of all datagrams that leave.
-    fn forward(&mut self, now: Instant, packets: &[RtpPacket]) -> usize;
+    /// Hands on packets that came together, whose numbers go up by one; what leaves goes to `sink`.
+    fn forward(&mut self, now: Instant, packets: &[RtpPacket], sink: &mut Sink<'_>);
 }
+
+/// Takes what leaves for a subscriber, counted from zero: datagrams one after the other, each of so many bytes but for the last,
+/// which may be shorter.
+pub(crate) type Sink<'a> = dyn FnMut(usize, &[u8], usize) + 'a;
 
 /// Makes a forwarder to so many subscribers, or says why it cannot.
 pub(crate) type MakeForwarder = Box<dyn Fn(usize) -> Result<Box<dyn Forwarder>, String>>;

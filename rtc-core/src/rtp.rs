@@ -2,6 +2,7 @@
 //! and what stands before the media in video payloads.
 
 use core::fmt;
+use core::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
@@ -22,6 +23,7 @@ mod rewrite;
 pub use build::RtpBuilder;
 #[cfg(feature = "rtp")]
 pub use convert::ConvertError;
+use element::ElementRanges;
 pub use element::Elements;
 use extension::HeaderExtension;
 use layout::Layout;
@@ -225,6 +227,21 @@ impl RtpPacket {
     #[must_use]
     pub fn extension(&self, id: u8) -> Option<&[u8]> {
         self.extensions().find(|(found, _)| *found == id).map(|(_, value)| value)
+    }
+
+    /// Where in [`as_bytes`](Self::as_bytes) the value of the first extension element with this identifier stands, for those who
+    /// overwrite it in a copy.
+    #[must_use]
+    pub fn extension_range(&self, id: u8) -> Option<Range<usize>> {
+        let (profile, data) = self.layout.extension()?;
+        let (start, data) = (data.start, &self.bytes[data]);
+        let mut ranges = ElementRanges::new(profile);
+        loop {
+            let (found, range) = ranges.next_in(data)?;
+            if found == id {
+                return Some(start + range.start..start + range.end);
+            }
+        }
     }
 
     /// The meaning of the first extension element with this identifier; `None` if there is no such element.

@@ -1,7 +1,6 @@
 //! Pacing: spreading packets over time so that they do not arrive at the bottleneck in bursts.
 
 use core::time::Duration;
-use std::collections::VecDeque;
 
 use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::time::Instant;
@@ -9,12 +8,14 @@ use rtc_core::{Bitrate, ConfigError, DataSize};
 
 mod bucket;
 mod probe;
+mod queues;
 mod release;
 #[cfg(test)]
 mod tests;
 
 use bucket::Bucket;
 use probe::Probes;
+use queues::{Queues, Waiting};
 pub use release::{MAX_BATCH, Release};
 
 /// How far media above the padding rate counts against padding later.
@@ -94,9 +95,7 @@ pub struct PacerStats {
 #[derive(Debug)]
 pub struct LeakyBucketPacer<P> {
     config: PacerConfig,
-    /// One queue per [`Priority`], in its order.
-    queues: [VecDeque<Waiting<P>>; Priority::ALL.len()],
-    queued: DataSize,
+    queues: Queues<P>,
     rate: Bitrate,
     /// The rate at which the bucket leaks now: `rate`, or more to be in time.
     release_rate: Bitrate,
@@ -105,18 +104,13 @@ pub struct LeakyBucketPacer<P> {
     resumed: Instant,
     probes: Probes,
     padding_rate: Bitrate,
+    /// What flows in [`PADDING_WINDOW`] at the padding rate.
+    padding_limit: DataSize,
     /// What left, leaking at the padding rate: padding may leave once it is empty.
     padding_bucket: Bucket,
     window: Option<DataSize>,
     in_flight: DataSize,
     stats: PacerStats,
-}
-
-#[derive(Debug)]
-struct Waiting<P> {
-    packet: P,
-    size: DataSize,
-    since: Instant,
 }
 
 impl<P> LeakyBucketPacer<P> {
@@ -139,14 +133,14 @@ impl<P> LeakyBucketPacer<P> {
             return Err(ConfigError::new("padding_size", "must not be zero"));
         }
         Ok(Self {
-            queues: core::array::from_fn(|_| VecDeque::new()),
-            queued: DataSize::ZERO,
+            queues: Queues::default(),
             rate: config.rate,
             release_rate: config.rate,
             bucket: Bucket::default(),
             resumed: Instant::ZERO,
             probes: Probes::default(),
             padding_rate: Bitrate::ZERO,
+            padding_limit: DataSize::ZERO,
             padding_bucket: Bucket::default(),
             window: None,
             in_flight: DataSize::ZERO,
@@ -158,13 +152,13 @@ impl<P> LeakyBucketPacer<P> {
     /// Packets waiting.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queues.iter().map(VecDeque::len).sum()
+        self.queues.len()
     }
 
     /// Whether no packet waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.queues.iter().all(VecDeque::is_empty)
+        self.queues.len() == 0
     }
 
     /// The rate of release now: the one set, or a higher one that drains the queue in time.
@@ -176,7 +170,7 @@ impl<P> LeakyBucketPacer<P> {
     /// How long the packet that has waited longest has been waiting at `now`.
     #[must_use]
     pub fn queue_time(&self, now: Instant) -> Duration {
-        self.oldest().map_or(Duration::ZERO, |oldest| now - oldest)
+        self.queues.time(now)
     }
 
     /// Counters since the beginning.
@@ -185,41 +179,39 @@ impl<P> LeakyBucketPacer<P> {
         self.stats
     }
 
-    fn oldest(&self) -> Option<Instant> {
-        self.queues.iter().filter_map(|queue| queue.front()).map(|waiting| waiting.since).min()
-    }
-
     /// Chooses the rate that empties queue and bucket before the oldest packet has waited too long.
     ///
     /// Release moves data from the queue to the bucket and leaves the sum alone, so between two calls the rate chosen here
     /// stays right, and the deadline is an exact moment.
+    #[inline]
     fn choose_rate(&mut self, now: Instant) {
         self.release_rate = self.rate;
-        let Some(oldest) = self.oldest() else { return };
+        let Some(oldest) = self.queues.oldest() else { return };
         if self.rate == Bitrate::ZERO {
             return;
         }
         let waited = now - oldest.max(self.resumed);
         let left = self.config.max_queue_time.saturating_sub(waited);
-        self.release_rate = self.rate.max(self.bucket.rate_to_empty(self.queued, left));
+        self.release_rate = self.bucket.rate_to_empty(self.queues.size(), left, self.rate);
     }
 }
 
 impl<P: Send> Pacer<P> for LeakyBucketPacer<P> {
+    #[inline]
     fn enqueue(&mut self, now: Instant, priority: Priority, size: DataSize, packet: P) -> Enqueued {
         let stopped = self.rate == Bitrate::ZERO && self.queue_time(now) > self.config.max_queue_time;
-        if stopped || self.queued + size > self.config.max_queue || self.len() >= self.config.max_packets {
+        if stopped || self.queues.size() + size > self.config.max_queue || self.len() >= self.config.max_packets {
             self.stats.overflowed += 1;
             return Enqueued::Overflow;
         }
         self.bucket.leak(now, self.release_rate);
-        self.queues[priority as usize].push_back(Waiting { packet, size, since: now });
-        self.queued += size;
+        self.queues.push(priority as usize, Waiting { packet, size, since: now });
         self.stats.accepted += 1;
         self.choose_rate(now);
         Enqueued::Accepted
     }
 
+    #[inline]
     fn poll(&mut self, now: Instant) -> Option<P> {
         loop {
             match self.poll_release(now)? {
@@ -243,6 +235,6 @@ impl<P: Send> Pacer<P> for LeakyBucketPacer<P> {
     }
 
     fn queued(&self) -> DataSize {
-        self.queued
+        self.queues.size()
     }
 }

@@ -128,6 +128,7 @@ proptest! {
         for (id, value) in packet.extensions() {
             prop_assert!(id > 0 && value.len() <= 255);
             prop_assert!(packet.extension(id).is_some());
+            prop_assert_eq!(packet.extension_range(id).map(|place| &packet.as_bytes()[place]), packet.extension(id));
         }
     }
 

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use rtc_core::time::Instant;
 use rtc_core::{RtpPacket, RtpTime, SeqNum};
 
@@ -13,15 +14,24 @@ pub(super) struct History {
     bytes: u64,
 }
 
-/// A packet as it was sent: what came, and the numbers it got.
+/// A packet as it was sent: what came, and the numbers it got. There are as many of these as all subscribers were sent in a
+/// second, and most are never looked at again: each is one line of the cache.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) seq: SeqNum,
-    pub(super) timestamp: RtpTime,
-    pub(super) packet: RtpPacket,
+    bytes: Bytes,
     sent_at: Instant,
     /// When it was last sent, the first time included.
     pub(super) last: Instant,
+    pub(super) timestamp: RtpTime,
+    seq: SeqNum,
+}
+
+impl Sent {
+    /// What came.
+    pub(super) fn packet(&self) -> Option<RtpPacket> {
+        // It was a packet when it came, and nobody can have changed it.
+        RtpPacket::parse(self.bytes.clone()).ok()
+    }
 }
 
 impl History {
@@ -34,12 +44,13 @@ impl History {
         packet: RtpPacket,
         config: &EgressConfig,
     ) {
-        self.bytes += packet.as_bytes().len() as u64;
-        let behind = self.sent.iter().rev().take_while(|sent| sent.seq.distance_from(seq) > 0).count();
-        let sent = Sent { seq, timestamp, packet, sent_at: now, last: now };
-        if behind == 0 {
+        let bytes = packet.into_bytes();
+        self.bytes += bytes.len() as u64;
+        let sent = Sent { bytes, sent_at: now, last: now, timestamp, seq };
+        if self.sent.back().is_none_or(|last| last.seq.distance_from(seq) <= 0) {
             self.sent.push_back(sent);
         } else {
+            let behind = self.sent.iter().rev().take_while(|sent| sent.seq.distance_from(seq) > 0).count();
             self.sent.insert(self.sent.len() - behind, sent);
         }
         self.forget(now, config);
@@ -62,7 +73,7 @@ impl History {
             if now - oldest.sent_at <= config.history_age && self.bytes <= config.history.as_bytes() && !is_far {
                 break;
             }
-            self.bytes -= oldest.packet.as_bytes().len() as u64;
+            self.bytes -= oldest.bytes.len() as u64;
             self.sent.pop_front();
         }
     }

@@ -1,4 +1,4 @@
-use rtc_core::testkit::naive::Filter;
+use rtc_core::testkit::naive::{Filter, LeakyBucket};
 use rtc_core::{PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
 use super::*;
@@ -159,6 +159,61 @@ fn routes_lead_to_tracks_that_are_there() {
     assert_eq!(room.forward(START, &packet(3, &[1])), 0);
     assert_eq!(room.iter_mut().count(), 1);
     assert_eq!(room.add(egress(config()).0), first, "a place that is free is used again");
+}
+
+#[test]
+fn packets_that_came_together_are_handed_on_as_one_by_one() {
+    let other = |seq| {
+        let mut packet = packet(seq, &[2; 30]);
+        packet.rewrite(|header| header.set_ssrc(Ssrc(8)));
+        packet
+    };
+    let packets = [packet(1, &[1; 40]), packet(2, &[1; 40]), other(7), packet(3, &[1; 20]), other(8)];
+    let run = |forward: fn(&mut Fanout<Filter>, &[RtpPacket]) -> usize| {
+        let mut room = Fanout::default();
+        for _ in 0..3 {
+            let (ours, track) = egress(config());
+            let subscriber = room.add(ours);
+            assert!(room.route(SOURCE, subscriber, track) && room.route(Ssrc(8), subscriber, track));
+        }
+        let queued = forward(&mut room, &packets);
+        let all: Vec<_> = room.iter_mut().map(|(_, egress)| sent(egress, START)).collect();
+        (queued, all)
+    };
+    let together = run(|room, packets| room.forward_all(START, packets));
+    let one_by_one = run(|room, packets| packets.iter().map(|packet| room.forward(START, packet)).sum());
+    assert_eq!(together, one_by_one);
+}
+
+#[test]
+fn any_pacer_will_do() {
+    // One packet at a time, whatever a burst might be.
+    let rate = rtc_core::Bitrate::from_kbps(800);
+    let pacer = LeakyBucket::new(rate, rtc_core::DataSize::from_bytes(1_000));
+    let mut egress: Egress<Filter, _> = Egress::with_pacer(config(), pacer, None).unwrap();
+    let track = egress.add_track(TrackConfig::video(TRACK), Filter::all());
+    let queued = (0..9).filter(|seq| egress.push(START, track, &packet(*seq, &[1; 48]))).count();
+    assert_eq!(queued, 9, "of 100 bytes each");
+    assert!(!egress.push(START, track, &packet(9, &[1; 200])), "so many do not fit");
+    let mut buffer = Vec::new();
+    for after in 0..9 {
+        assert_eq!(egress.poll_transmit(ms(after), &mut buffer).map(|transmit| transmit.segments), Some(1));
+        assert!(egress.poll_transmit(ms(after), &mut buffer).is_none());
+    }
+    assert_eq!((egress.stats().sent, egress.stats().overflowed), (9, 1));
+    assert_eq!(egress.pacer_mut().queued(), rtc_core::DataSize::ZERO);
+}
+
+#[test]
+fn a_buffer_is_written_over_and_left_alone_where_nothing_is_due() {
+    let (mut egress, track) = egress(config());
+    let mut buffer = vec![7; 500];
+    assert!(egress.poll_transmit(START, &mut buffer).is_none());
+    assert_eq!(buffer, [7; 500]);
+    egress.push(START, track, &packet(0, &[1; 48]));
+    let transmit = egress.poll_transmit(START, &mut buffer).unwrap();
+    assert_eq!((transmit.segments, transmit.segment_size), (1, buffer.len()));
+    assert_eq!(RtpPacket::parse(buffer.into()).unwrap().payload(), [1; 48]);
 }
 
 #[test]

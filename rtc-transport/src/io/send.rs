@@ -101,10 +101,48 @@ impl UdpSender {
         true
     }
 
+    /// Sends datagrams that stand one after the other in `contents`, each of `segment` bytes but for the last, which may be
+    /// shorter: what [`Egress::poll_transmit`](crate::fanout::Egress::poll_transmit) writes. If nothing waits they leave now,
+    /// from where they are; else, and if the socket takes no more, they are queued as [`send`](Self::send) does.
+    ///
+    /// `false` if some were dropped; counters tell.
+    pub fn send_segments(&mut self, to: SocketAddr, ecn: Ecn, contents: &[u8], segment: usize) -> bool {
+        let segment = segment.clamp(1, MAX_DATAGRAM);
+        let most = if segment <= self.config.max_segment_size { self.max_segments() } else { 1 };
+        let run = segment * most.min(MAX_DATAGRAM / segment);
+        let mut all = true;
+        for run in contents.chunks(run) {
+            if !self.send_now(to, ecn, run, segment) {
+                for datagram in run.chunks(segment) {
+                    all &= self.send(to, ecn, datagram);
+                }
+            }
+        }
+        all
+    }
+
+    /// Sends a run of datagrams past the queue; false if that was not possible now.
+    fn send_now(&mut self, to: SocketAddr, ecn: Ecn, contents: &[u8], segment: usize) -> bool {
+        if !self.runs.is_empty() && !self.try_flush() {
+            return false;
+        }
+        let Some(to) = self.reachable(to) else { return false };
+        let count = contents.len().div_ceil(segment);
+        // Whatever is wrong, the queue will meet it again, and count it.
+        if self.transmit(to, ecn, contents, (count > 1).then_some(segment)).is_err() {
+            return false;
+        }
+        self.stats.sent += count as u64;
+        self.stats.bytes += contents.len() as u64;
+        self.stats.batches += 1;
+        true
+    }
+
     /// Sends what is queued as far as the socket takes it; whether that was all.
     pub fn try_flush(&mut self) -> bool {
         while let Some(run) = self.runs.front().copied() {
-            match self.transmit(&run) {
+            let contents = &self.bytes[run.start..run.start + run.len];
+            match self.transmit(run.to, run.ecn, contents, (run.count > 1).then_some(run.segment)) {
                 Ok(()) => {
                     self.stats.sent += run.count as u64;
                     self.stats.bytes += run.len as u64;
@@ -177,11 +215,9 @@ impl UdpSender {
         self.bytes.len() + len <= self.config.max_queue
     }
 
-    fn transmit(&self, run: &Run) -> io::Result<()> {
+    fn transmit(&self, to: SocketAddr, ecn: Ecn, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
         let Shared { socket, state, .. } = &*self.shared;
-        let contents = &self.bytes[run.start..run.start + run.len];
-        let segment_size = (run.count > 1).then_some(run.segment);
-        let transmit = Transmit { destination: run.to, ecn: codepoint(run.ecn), contents, segment_size, src_ip: None };
+        let transmit = Transmit { destination: to, ecn: codepoint(ecn), contents, segment_size, src_ip: None };
         socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))
     }
 

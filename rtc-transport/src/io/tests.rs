@@ -73,6 +73,49 @@ fn what_leaves_together_arrives_one_by_one_with_its_mark() {
 }
 
 #[test]
+fn segments_leave_at_once_in_order_with_what_waits_before_them() {
+    run(async {
+        let clock = Clock::new();
+        let (mut a, mut b) = (socket(clock, |_| {}), socket(clock, |_| {}));
+        let to = b.local_addr();
+        a.send(to, Ecn::Ect0, &[0; 700]);
+        a.flush().await.unwrap();
+        // Two that wait, then three and a shorter one that find them waiting.
+        a.send(to, Ecn::Ect0, &[1; 300]);
+        a.send(to, Ecn::Ect0, &[2; 300]);
+        let contents: Vec<u8> = (3..7).flat_map(|number| vec![number; if number < 6 { 500 } else { 20 }]).collect();
+        assert!(a.send_segments(to, Ecn::Ce, &contents, 500));
+        assert_eq!((a.send_stats().sent, a.send_stats().bytes), (7, 700 + 600 + 1_520), "and nothing waits");
+        assert!(a.send_segments(to, Ecn::Ce, &[], 500), "none are all of none");
+        let received = receive(&mut b, 7).await;
+        let sizes = [700, 300, 300, 500, 500, 500, 20];
+        for (number, (datagram, size)) in received.iter().zip(sizes).enumerate() {
+            assert!(datagram.data.len() == size && datagram.data.iter().all(|byte| usize::from(*byte) == number));
+            assert_eq!(datagram.ecn, if number < 3 { Ecn::Ect0 } else { Ecn::Ce });
+        }
+        assert_eq!(b.receive_stats().received, 7);
+    });
+}
+
+#[test]
+fn segments_nobody_can_be_sent_are_counted() {
+    run(async {
+        let mut a = socket(Clock::new(), |_| {});
+        assert!(!a.send_segments(SocketAddr::from(([127, 0, 0, 1], 0)), Ecn::NotEct, &[0; 90], 30));
+        assert_eq!((a.send_stats().failed, a.send_stats().sent), (3, 0));
+        // Too much for the queue of a socket that is not writable yet, or sent: each is accounted for.
+        let mut small = socket(Clock::new(), |config| config.max_queue = 65_507);
+        let b = socket(Clock::new(), |_| {});
+        for _ in 0..100 {
+            small.send_segments(b.local_addr(), Ecn::NotEct, &[0; 4_800], 1_200);
+        }
+        small.flush().await.unwrap();
+        let stats = small.send_stats();
+        assert_eq!(stats.sent + stats.overflowed, 400, "{stats:?}");
+    });
+}
+
+#[test]
 fn what_cannot_be_sent_is_counted_and_the_socket_goes_on() {
     run(async {
         let clock = Clock::new();

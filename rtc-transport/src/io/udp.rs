@@ -58,6 +58,11 @@ impl UdpIo {
         self.sender.send(to, ecn, datagram)
     }
 
+    /// Sends datagrams of one size that stand one after the other; see [`UdpSender::send_segments`].
+    pub fn send_segments(&mut self, to: SocketAddr, ecn: Ecn, contents: &[u8], segment: usize) -> bool {
+        self.sender.send_segments(to, ecn, contents, segment)
+    }
+
     /// Sends what is queued as far as the socket takes it; whether that was all.
     pub fn try_flush(&mut self) -> bool {
         self.sender.try_flush()

@@ -74,7 +74,7 @@ impl<P: Send> LeakyBucketPacer<P> {
     /// [`padding_size`](super::PacerConfig::padding_size).
     pub fn set_padding(&mut self, now: Instant, rate: Bitrate) {
         self.padding_bucket.leak(now, self.padding_rate);
-        self.padding_rate = rate;
+        (self.padding_rate, self.padding_limit) = (rate, rate.size_in(super::PADDING_WINDOW));
     }
 
     /// Sets how much may be in flight; beyond, nothing but audio leaves, and what has waited for
@@ -99,6 +99,7 @@ impl<P: Send> LeakyBucketPacer<P> {
     }
 
     /// What to send now, `None` until [`poll_timeout`](Pacer::poll_timeout).
+    #[inline]
     pub fn poll_release(&mut self, now: Instant) -> Option<Release<P>> {
         self.expire_probe(now);
         let (next, at) = self.next_release()?;
@@ -118,9 +119,8 @@ impl<P: Send> LeakyBucketPacer<P> {
                 Release::Padding { size, probe }
             }
             Next::Class(class) => {
-                let Waiting { packet, size, since } = self.queues[class].pop_front()?;
+                let Waiting { packet, size, since } = self.queues.pop(class)?;
                 self.bucket.add(size);
-                self.queued = self.queued - size;
                 self.stats.released += 1;
                 self.stats.waited += now - since;
                 let probe = self.tag(now, size);
@@ -128,7 +128,7 @@ impl<P: Send> LeakyBucketPacer<P> {
             }
         };
         self.padding_bucket.add(release.size());
-        self.padding_bucket.limit(self.padding_rate.size_in(super::PADDING_WINDOW).max(release.size()));
+        self.padding_bucket.limit(self.padding_limit.max(release.size()));
         self.choose_rate(now);
         Some(release)
     }
@@ -148,7 +148,7 @@ impl<P: Send> LeakyBucketPacer<P> {
         batch.push(first);
         while is_open && batch.len() < max.min(MAX_BATCH) {
             let Some((Next::Class(class), at)) = self.next_release() else { break };
-            let Some(size) = self.queues[class].front().map(|waiting| waiting.size) else { break };
+            let Some(size) = self.queues.front(class).map(|waiting| waiting.size) else { break };
             if at > now || size > segment || total + size > MAX_BATCH_SIZE {
                 break;
             }
@@ -175,12 +175,13 @@ impl<P: Send> LeakyBucketPacer<P> {
 
 impl<P> LeakyBucketPacer<P> {
     /// What is to leave next, and when it may.
+    #[inline]
     pub(super) fn next_release(&self) -> Option<(Next, Instant)> {
         if self.rate == Bitrate::ZERO {
             return None;
         }
         let probe = self.probes.active();
-        match self.queues.iter().position(|queue| !queue.is_empty()) {
+        match self.queues.first() {
             Some(class) => {
                 let at = self.class_release(class)?;
                 let is_audio = Priority::ALL[class] == Priority::Audio;
@@ -203,8 +204,9 @@ impl<P> LeakyBucketPacer<P> {
     }
 
     /// When the first packet of a priority may leave, were there no probe.
+    #[inline]
     fn class_release(&self, class: usize) -> Option<Instant> {
-        let first = self.queues[class].front()?;
+        let first = self.queues.front(class)?;
         let paced = self.bucket.below(self.config.burst, self.release_rate);
         if Priority::ALL[class] == Priority::Audio {
             return Some(paced.min(first.since + self.config.audio_delay));
@@ -213,7 +215,7 @@ impl<P> LeakyBucketPacer<P> {
             return Some(paced);
         }
         // The one that waits longest may be of a later priority: it must not wait for those before it.
-        let last_chance = self.oldest()?.max(self.resumed) + self.config.max_queue_time;
+        let last_chance = self.queues.oldest()?.max(self.resumed) + self.config.max_queue_time;
         Some(paced.max(last_chance))
     }
 

@@ -48,6 +48,28 @@ pub trait Aead: fmt::Debug + Send + Sync {
     /// [`CipherFailure`] if the library refuses.
     fn seal(&self, nonce: [u8; 12], associated: &[u8], data: &mut [u8]) -> Result<[u8; 16], CipherFailure>;
 
+    /// Encrypts `plain` to `sealed`, which is as long, and writes the tag over it and `associated`.
+    ///
+    /// What is forwarded to many is read where it came in and never copied, if the library can do so.
+    ///
+    /// # Errors
+    /// [`CipherFailure`] if the library refuses, or the lengths differ.
+    fn seal_from(
+        &self,
+        nonce: [u8; 12],
+        associated: &[u8],
+        plain: &[u8],
+        sealed: &mut [u8],
+        tag: &mut [u8; 16],
+    ) -> Result<(), CipherFailure> {
+        if plain.len() != sealed.len() {
+            return Err(CipherFailure);
+        }
+        sealed.copy_from_slice(plain);
+        *tag = self.seal(nonce, associated, sealed)?;
+        Ok(())
+    }
+
     /// Decrypts `data` in place if the tag is right.
     ///
     /// # Errors

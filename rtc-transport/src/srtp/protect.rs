@@ -55,7 +55,39 @@ impl Protector {
     /// [`SrtpError`], the buffer being as it was, but for [`SrtpError::Cipher`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let packet = buffer.get(..len).ok_or(SrtpError::Malformed)?;
-        let (header_len, ssrc, seq) = rtp_header(packet).ok_or(SrtpError::Malformed)?;
+        let header = rtp_header(packet).ok_or(SrtpError::Malformed)?;
+        self.seal(buffer, header, len, None)
+    }
+
+    /// As [`protect_rtp`](Self::protect_rtp), where only the header stands in `buffer`, `header_len` bytes of it: the rest of the
+    /// packet, `payload` and whatever padding it has, is elsewhere, and copied no more than the cipher must. Returns the
+    /// length of the protected packet, which `buffer` begins with.
+    ///
+    /// # Errors
+    /// As for `protect_rtp`; [`SrtpError::Malformed`] as well if the header is not of `header_len` bytes.
+    #[inline]
+    pub fn protect_rtp_from(
+        &mut self,
+        buffer: &mut [u8],
+        header_len: usize,
+        payload: &[u8],
+    ) -> Result<usize, SrtpError> {
+        let header = buffer.get(..header_len).and_then(rtp_header).ok_or(SrtpError::Malformed)?;
+        if header.0 != header_len {
+            return Err(SrtpError::Malformed);
+        }
+        self.seal(buffer, header, header_len + payload.len(), Some(payload))
+    }
+
+    /// Protects what `buffer` begins with, `len` bytes of it with this header; the payload stands there, or is given.
+    #[inline]
+    fn seal(
+        &mut self,
+        buffer: &mut [u8],
+        (header_len, ssrc, seq): (usize, u32, u16),
+        len: usize,
+        payload: Option<&[u8]>,
+    ) -> Result<usize, SrtpError> {
         let sealed_len = len + self.rtp.tag_len();
         let protected_len = sealed_len + self.config.mki.len();
         let buffer = buffer.get_mut(..protected_len).ok_or(SrtpError::NoRoom)?;
@@ -64,7 +96,11 @@ impl Protector {
         if !stream.rtp.is_fresh(index) {
             return Err(SrtpError::Reused);
         }
-        self.rtp.seal_rtp(&mut buffer[..sealed_len], header_len, ssrc, index)?;
+        let packet = &mut buffer[..sealed_len];
+        match payload {
+            Some(payload) => self.rtp.seal_rtp_from(packet, header_len, payload, ssrc, index)?,
+            None => self.rtp.seal_rtp(packet, header_len, ssrc, index)?,
+        }
         stream.rtp.insert(index);
         self.insert_mki(buffer, sealed_len, self.rtp.tag_len());
         self.protected += 1;

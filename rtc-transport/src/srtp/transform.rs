@@ -72,6 +72,24 @@ impl Transform {
         Ok(())
     }
 
+    /// As [`seal_rtp`](Self::seal_rtp), the payload being elsewhere: it is encrypted to its place behind the header.
+    pub(super) fn seal_rtp_from(
+        &self,
+        packet: &mut [u8],
+        header_len: usize,
+        payload: &[u8],
+        ssrc: u32,
+        index: u64,
+    ) -> Result<(), SrtpError> {
+        let Suite::Gcm(aead) = &self.suite else {
+            packet[header_len..header_len + payload.len()].copy_from_slice(payload);
+            return self.seal_rtp(packet, header_len, ssrc, index);
+        };
+        let (header, rest) = packet.split_at_mut(header_len);
+        let (sealed, tag) = rest.split_last_chunk_mut::<16>().ok_or(SrtpError::NoRoom)?;
+        aead.seal_from(self.rtp_nonce(ssrc, index), header, payload, sealed, tag).map_err(|_| SrtpError::Cipher)
+    }
+
     /// Checks the tag, which is the end of `packet`, and decrypts the payload.
     pub(super) fn open_rtp(
         &self,

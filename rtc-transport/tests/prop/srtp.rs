@@ -97,6 +97,26 @@ proptest! {
         }
     }
 
+    /// Read where it is, a payload becomes the same packet as in place, and is refused for the same reasons.
+    #[test]
+    fn a_payload_may_be_elsewhere(master in master(), config in config(), rtp in rtp_packet(), room in 0..3_usize) {
+        for crypto in libraries() {
+            let mut here = Protector::new(&*crypto, &master, config.clone()).unwrap();
+            let mut there = Protector::new(&*crypto, &master, config.clone()).unwrap();
+            let (bytes, header) = (rtp.as_bytes(), rtp.header_len());
+            let expected = protect(&mut here, bytes);
+            let mut buffer = vec![0xee; expected.len() + room];
+            buffer[..header].copy_from_slice(&bytes[..header]);
+            prop_assert_eq!(there.protect_rtp_from(&mut buffer[..expected.len() - 1], header, &bytes[header..]), Err(SrtpError::NoRoom));
+            prop_assert_eq!(there.protect_rtp_from(&mut buffer, header - 1, &bytes[header - 1..]), Err(SrtpError::Malformed));
+            prop_assert_eq!(there.protect_rtp_from(&mut buffer, header, &bytes[header..]), Ok(expected.len()));
+            prop_assert_eq!(&buffer[..expected.len()], &expected[..]);
+            prop_assert!(buffer[expected.len()..].iter().all(|byte| *byte == 0xee));
+            prop_assert_eq!(there.protect_rtp_from(&mut buffer, header, &bytes[header..]), Err(SrtpError::Reused));
+            prop_assert_eq!((here.protected(), there.protected()), (1, 1));
+        }
+    }
+
     #[test]
     fn a_bit_turned_is_found(master in master(), config in config(), rtp in rtp_packet(), rtcp in rtcp(), at in any::<Index>()) {
         let crypto = libraries().swap_remove(0);

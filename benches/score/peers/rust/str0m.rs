@@ -10,7 +10,7 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, Ssrc};
 use str0m::{Candidate, Input, Output, Rtc};
 
-use crate::subject::{Forwarder, MakeForwarder, Subject};
+use crate::subject::{Forwarder, MakeForwarder, Sink, Subject};
 
 const SSRC: u32 = 100;
 
@@ -36,12 +36,11 @@ impl Str0m {
 }
 
 impl Forwarder for Str0m {
-    fn forward(&mut self, now: Instant, packets: &[RtpPacket]) -> usize {
+    fn forward(&mut self, now: Instant, packets: &[RtpPacket], sink: &mut Sink<'_>) {
         let now = self.epoch + (now - Instant::ZERO);
         // One copy for all subscribers, as it takes no other kind of buffer.
         let payloads: Vec<Arc<[u8]>> = packets.iter().map(|packet| packet.payload().into()).collect();
-        let mut bytes = 0;
-        for rtc in &mut self.senders {
+        for (subscriber, rtc) in self.senders.iter_mut().enumerate() {
             let mut api = rtc.direct_api();
             let Some(stream) = api.stream_tx(&Ssrc::from(SSRC)) else { continue };
             for (packet, payload) in packets.iter().zip(&payloads) {
@@ -54,11 +53,10 @@ impl Forwarder for Str0m {
             }
             while let Ok(output @ (Output::Transmit(_) | Output::Event(_))) = rtc.poll_output() {
                 if let Output::Transmit(transmit) = output {
-                    bytes += transmit.contents.len();
+                    sink(subscriber, &transmit.contents, transmit.contents.len());
                 }
             }
         }
-        bytes
     }
 }
 

@@ -47,6 +47,18 @@ impl Aead for Gcm {
         tag.as_ref().try_into().map_err(|_| CipherFailure)
     }
 
+    fn seal_from(
+        &self,
+        nonce: [u8; 12],
+        associated: &[u8],
+        plain: &[u8],
+        sealed: &mut [u8],
+        tag: &mut [u8; 16],
+    ) -> Result<(), CipherFailure> {
+        let (nonce, associated) = (Nonce::assume_unique_for_key(nonce), Aad::from(associated));
+        self.0.seal_out_of_place_scatter(nonce, associated, plain, sealed, &[], tag).map_err(|_| CipherFailure)
+    }
+
     fn open(&self, nonce: [u8; 12], associated: &[u8], data: &mut [u8], tag: &[u8; 16]) -> Result<(), CipherFailure> {
         let nonce = Nonce::assume_unique_for_key(nonce);
         let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(associated), tag, data);
