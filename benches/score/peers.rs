@@ -4,8 +4,8 @@
 use crate::interop::Crossing;
 use crate::memory::Heap;
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
-    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePayloadCode,
+    MakePlayer, MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 #[cfg_attr(not(feature = "peers-rust"), path = "peers/no_rust.rs")]
@@ -106,6 +106,11 @@ pub(crate) enum Element {
 /// Packet types.
 pub(crate) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     rust::packet_codes()
+}
+
+/// Payload formats.
+pub(crate) fn payload_codes() -> Vec<Subject<MakePayloadCode>> {
+    rust::payload_codes()
 }
 
 /// SRTP.

@@ -157,6 +157,27 @@ pub(crate) trait PacketCode {
 /// Makes a packet code.
 pub(crate) type MakePacketCode = Box<dyn Fn() -> Box<dyn PacketCode>>;
 
+/// A payload format: cuts frames into payloads and puts them together.
+pub(crate) trait PayloadCode {
+    /// Cuts a frame into payloads of so many bytes at most, and keeps them; how many.
+    fn cut(&mut self, frame: &bytes::Bytes, max: usize) -> usize;
+
+    /// Puts together what was cut last; the bytes of the frame, `None` if it cannot.
+    fn join(&mut self) -> Option<usize>;
+}
+
+/// A format that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PayloadFormat {
+    Vp8,
+    Vp9,
+    H264,
+    Av1,
+}
+
+/// Makes a payload code.
+pub(crate) type MakePayloadCode = Box<dyn Fn(PayloadFormat) -> Box<dyn PayloadCode>>;
+
 /// Both ends of one direction of SRTP under one master key.
 pub(crate) trait Protection {
     /// Protects the RTP packet that `buffer` begins with, `len` bytes of it; the buffer has room for what is added. Gives the

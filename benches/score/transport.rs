@@ -9,6 +9,7 @@ mod feedback;
 mod forward;
 mod packet;
 mod paths;
+mod payload;
 mod room;
 mod sockets;
 mod srtp;
@@ -20,6 +21,7 @@ pub(crate) use srtp::Ours;
 pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     let mut report = Report::new("transport");
     packet::measure(options, bar, &mut report);
+    payload::measure(options, bar, &mut report);
     bar.inc_length(paths::work(options));
     feedback::run(options, &mut report);
     timing::run(options, &mut report);

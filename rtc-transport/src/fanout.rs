@@ -5,6 +5,8 @@
 //! [`Protector`](crate::srtp::Protector) encrypts. The payload is never copied but for the one time it is encrypted: queue and
 //! history share the buffer the packet came in.
 //!
+//! Of many microphones, [`Loudest`] chooses the few to be heard, and gives each a stream that can be routed.
+//!
 //! What leaves is written to a buffer of the caller, as many packets of one size one after the other as are due: one system
 //! call sends them all (generic segmentation offload), which is where a forwarder's time goes otherwise.
 //!
@@ -75,6 +77,7 @@ use crate::pacer::LeakyBucketPacer;
 mod config;
 mod egress;
 mod history;
+mod loudest;
 mod output;
 mod queued;
 #[cfg(test)]
@@ -82,6 +85,7 @@ mod tests;
 
 pub use config::{EgressConfig, TrackConfig};
 pub use egress::{Egress, EgressStats, TrackId, Transmit};
+pub use loudest::{Loudest, LoudestConfig, LoudestStats};
 pub use queued::Queued;
 
 /// The most requests for key frames that wait to be polled.

@@ -27,7 +27,10 @@ pub use compound::{Compound, Packets};
 pub use congestion_feedback::{ArrivalOffset, CongestionFeedback, MAX_REPORTS, PacketMetric, StreamReport};
 pub(crate) use congestion_feedback::{BLOCK_HEAD, FRAME_LEN, block_len, put_block};
 pub(crate) use extended::DELAY_LEN;
-pub use extended::{DelaySinceReport, ExtendedBlock, ExtendedReport};
+pub use extended::{
+    DelaySinceReport, ExtendedBlock, ExtendedReport, HopField, ReceiptTimes, RunLengths, Spread, StatisticsSummary,
+    VoipMetrics,
+};
 pub use loss_notification::LossNotification;
 pub use nack::{Nack, NackPair};
 pub use picture::{Fir, FirRequest, Pli};

@@ -46,6 +46,113 @@ fn rfc3611_s2_s4_4_s4_5_blocks_on_the_wire() {
     assert_eq!(read(&bytes), Ok(report));
 }
 
+/// A report with one block, and its bytes.
+fn assert_on_the_wire(block: ExtendedBlock, bytes: &[u8]) {
+    let report = RtcpPacket::ExtendedReport(ExtendedReport { sender: US, blocks: vec![block] });
+    let words = u8::try_from(1 + bytes.len() / 4).unwrap();
+    let bytes = [&[0x80, 207, 0, words, 1, 1, 1, 1], bytes].concat();
+    assert_eq!(written(&report), &bytes[..]);
+    assert_eq!(read(&bytes), Ok(report));
+}
+
+#[test]
+fn rfc3611_s4_1_losses_are_runs_and_vectors_of_ones_that_arrived() {
+    // From 65530 on twenty arrived, then every other one of 16, the first of them not.
+    let begin = SeqNum(65_530);
+    let bit = |seq: SeqNum| seq.distance_from(begin) < 20 || !seq.0.is_multiple_of(2);
+    let runs = RunLengths::new(THEM, 0, begin, begin + 36, bit);
+    let told = (0..36).map(|at| (begin + at, bit(begin + at)));
+    assert_eq!(runs.iter().collect::<Vec<_>>(), told.collect::<Vec<_>>());
+    // BT 1, no thinning, four words; begin and end.
+    let head = [1, 0, 0, 4, 2, 2, 2, 2, 0xff, 0xfa, 0, 30];
+    // A run of twenty ones, a vector of fifteen, a run of one one, the terminating null chunk.
+    let chunks = [0x40, 20, 0b1010_1010, 0b1010_1010, 0x40, 1, 0, 0];
+    let bytes = [&head[..], &chunks].concat();
+    assert_on_the_wire(ExtendedBlock::Losses(runs), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_1_thinning_leaves_multiples_of_a_power_of_two() {
+    let runs = RunLengths::new(THEM, 3, SeqNum(5), SeqNum(41), |seq| seq.0 > 20);
+    assert_eq!(runs.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>(), [8, 16, 24, 32, 40]);
+    // All five fit one vector: 0 0 1 1 1.
+    let bytes = [1, 3, 0, 3, 2, 2, 2, 2, 0, 5, 0, 41, 0b1001_1100, 0, 0, 0];
+    assert_on_the_wire(ExtendedBlock::Losses(runs), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_1_3_the_null_chunk_ends_the_trace() {
+    let bytes = [0x80, 207, 0, 6, 1, 1, 1, 1, 1, 0xf0, 0, 4, 2, 2, 2, 2, 0, 5, 0, 41, 0x40, 3, 0, 0, 0x40, 9, 0x40, 9];
+    let Ok(RtcpPacket::ExtendedReport(report)) = read(&bytes) else { panic!() };
+    let [ExtendedBlock::Losses(runs)] = &report.blocks[..] else { panic!("{report:?}") };
+    assert_eq!(runs.iter().collect::<Vec<_>>(), [5, 6, 7].map(|seq| (SeqNum(seq), true)));
+    assert_eq!(runs.thinning, 0, "reserved bits are ignored");
+}
+
+#[test]
+fn rfc3611_s4_2_duplicates_are_zeros() {
+    let runs = RunLengths::new(THEM, 0, SeqNum(1), SeqNum(17), |seq| seq != SeqNum(3));
+    let bytes = [2, 0, 0, 3, 2, 2, 2, 2, 0, 1, 0, 17, 0b1110_1111, 0xff, 0x40, 1];
+    assert_on_the_wire(ExtendedBlock::Duplicates(runs), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_3_receipt_times_are_in_ticks() {
+    let times =
+        ReceiptTimes { ssrc: THEM, thinning: 2, begin: SeqNum(4), end: SeqNum(9), times: vec![0x0102_0304, 960] };
+    let bytes = [3, 2, 0, 4, 2, 2, 2, 2, 0, 4, 0, 9, 1, 2, 3, 4, 0, 0, 3, 0xc0];
+    assert_on_the_wire(ExtendedBlock::ReceiptTimes(times), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_6_flags_say_what_a_summary_tells() {
+    let jitter = Spread { min: 1, max: 4, mean: 2, deviation: 1 };
+    let hops = Some((HopField::HopLimit, Spread { min: 50, max: 60, mean: 55, deviation: 2 }));
+    let (ssrc, begin, end) = (THEM, SeqNum(7), SeqNum(107));
+    let all = StatisticsSummary { ssrc, begin, end, lost: Some(9), duplicates: Some(1), jitter: Some(jitter), hops };
+    let head = |flags| [6, flags, 0, 9, 2, 2, 2, 2, 0, 7, 0, 107];
+    let fields = [0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 1, 50, 60, 55, 2];
+    // L, D, J, and two for the hop limit of IPv6.
+    assert_on_the_wire(ExtendedBlock::Summary(all), &[&head(0b1111_0000)[..], &fields].concat());
+    let none = StatisticsSummary { lost: None, duplicates: None, jitter: None, hops: None, ..all };
+    assert_on_the_wire(ExtendedBlock::Summary(none), &[&head(0)[..], &[0; 28]].concat());
+    // Three stands for nothing, and must not be used.
+    let three = [&[0x80, 207, 0, 11, 1, 1, 1, 1][..], &head(0b0001_1000), &fields].concat();
+    assert_eq!(read(&three), Err(Fault::Inconsistent));
+}
+
+#[test]
+fn rfc3611_s4_7_a_call_in_eight_words() {
+    let mut metrics = VoipMetrics::default();
+    (metrics.ssrc, metrics.loss_rate, metrics.gap_density) = (THEM, 26, 3);
+    (metrics.burst_duration, metrics.round_trip, metrics.signal_level) = (400, 150, -20);
+    (metrics.gap_threshold, metrics.r_factor, metrics.mos_conversational) = (16, 80, 41);
+    (metrics.receiver_config, metrics.buffer_nominal, metrics.buffer_limit) = (0xf3, 60, 1_000);
+    let bytes = [
+        7, 0, 0, 8, 2, 2, 2, 2, 26, 0, 0, 3, 1, 0x90, 0, 0, 0, 150, 0, 0, // rates, burst and gap, delays
+        0xec, 0, 0, 16, 80, 0, 0, 41, 0xf3, 0, 0, 60, 0, 0, 0x03, 0xe8, // levels, quality, the jitter buffer
+    ];
+    assert_on_the_wire(ExtendedBlock::Voip(metrics), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_blocks_of_the_wrong_length_are_refused() {
+    for (kind, words) in [(1, 1), (2, 0), (3, 1), (6, 8), (6, 10), (7, 7), (7, 9)] {
+        let mut bytes = vec![0x80, 207, 0, 2 + words, 1, 1, 1, 1, kind, 0, 0, words];
+        bytes.resize(12 + 4 * usize::from(words), 0);
+        assert_eq!(read(&bytes), Err(Fault::Length), "{kind}, {words}");
+    }
+}
+
+#[test]
+fn rfc3611_s4_what_a_session_does_not_use_it_gives_out() {
+    let mut alice = session(US, 1 << 40, |_| ());
+    let runs = RunLengths::new(US, 0, SeqNum(1), SeqNum(9), |_| true);
+    let report = ExtendedReport { sender: THEM, blocks: vec![ExtendedBlock::Losses(runs)] };
+    alice.receive(ms(1), written(&RtcpPacket::ExtendedReport(report.clone()))).unwrap();
+    assert_eq!(alice.poll_event(), Some(Event::ExtendedReport(report)));
+}
+
 #[test]
 fn rfc3611_s3_blocks_of_other_types_are_passed_over() {
     let bytes = [0x80, 207, 0, 6, 1, 1, 1, 1, 99, 7, 0, 1, 9, 9, 9, 9, 4, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0];

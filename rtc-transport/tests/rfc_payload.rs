@@ -84,6 +84,27 @@ fn rfc9628_s4_2_1_the_structure_comes_with_the_first_packet() {
     assert_eq!(cut, [&[0x0a, 0x30, 1, 64, 0, 180, 2, 128, 1, 104, 1][..], &[0x04, 2]]);
 }
 
+#[test]
+fn rfc9628_s4_2_1_a_group_of_pictures_is_written_and_read() {
+    // Three temporal layers in the pattern 0 2 1 2.
+    let picture = |temporal, up, diffs: &[u8]| vp9_header::GroupPicture::new(temporal, up, diffs).unwrap();
+    let group = [picture(0, false, &[4]), picture(2, true, &[1]), picture(1, true, &[2]), picture(2, false, &[1, 2])];
+    let structure =
+        vp9_header::Structure::with_sizes(&[(640, 360)]).and_then(|structure| structure.with_group(&group)).unwrap();
+    let descriptor = vp9_header::Descriptor::default();
+    let cut = payloads(|out| vp9::packetize(&descriptor, Some(&structure), &[1], 100, out).unwrap());
+    let pictures = [4, 0x04, 4, 0x54, 1, 0x34, 2, 0x48, 1, 2];
+    assert_eq!(cut, [[&[0x0e, 0x18, 2, 128, 1, 104][..], &pictures, &[1]].concat()]);
+    let read = vp9_header::Descriptor::parse_structure(&cut[0]).unwrap().unwrap();
+    assert_eq!(read.group(), Some(&group[..]));
+    assert_eq!((read.sizes(), read.layers()), (&[(640, 360)][..], 1));
+    assert!(
+        vp9_header::GroupPicture::new(8, false, &[]).is_none()
+            && vp9_header::GroupPicture::new(0, false, &[1; 4]).is_none()
+    );
+    assert!(vp9_header::Structure::default().with_group(&[group[0]; 256]).is_none());
+}
+
 fn av1(unit: &[u8], max: usize) -> Vec<Vec<u8>> {
     payloads(|out| av1::packetize(unit, max, out).unwrap())
 }

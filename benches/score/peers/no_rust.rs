@@ -1,8 +1,8 @@
 //! What feature `peers-rust` would bring.
 
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
-    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePayloadCode,
+    MakePlayer, MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
@@ -27,6 +27,10 @@ pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     absent(["rtp", "rtc-rtp"])
+}
+
+pub(super) fn payload_codes() -> Vec<Subject<MakePayloadCode>> {
+    absent(["rtp"])
 }
 
 pub(super) fn protections() -> Vec<Subject<MakeProtection>> {

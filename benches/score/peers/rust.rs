@@ -1,8 +1,8 @@
 //! Peers from the crate registry.
 
 use crate::subject::{
-    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePlayer,
-    MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
+    MakeBlockCode, MakeCanceller, MakeEstimator, MakeForwarder, MakeMeter, MakeMix, MakePacketCode, MakePayloadCode,
+    MakePlayer, MakeProcessor, MakeProtection, MakeRepair, MakeResample, MakeRetransmission, Subject,
 };
 
 mod audio;
@@ -11,6 +11,7 @@ mod interceptor;
 mod mix;
 mod nack;
 mod packet;
+mod payload;
 mod srtp;
 mod str0m;
 
@@ -46,6 +47,10 @@ pub(super) fn retransmissions() -> Vec<Subject<MakeRetransmission>> {
 
 pub(super) fn packet_codes() -> Vec<Subject<MakePacketCode>> {
     packet::codes()
+}
+
+pub(super) fn payload_codes() -> Vec<Subject<MakePayloadCode>> {
+    vec![payload::code()]
 }
 
 pub(super) fn protections() -> Vec<Subject<MakeProtection>> {

@@ -6,13 +6,12 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 use indicatif::ProgressBar;
-use rtc_core::rtp::extension::AudioLevel;
 use rtc_core::svc::{Forward, LayerSelector};
 use rtc_core::testkit::naive::TemporalSelector;
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::Instant;
 use rtc_core::{Bitrate, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
-use rtc_transport::fanout::{Egress, Fanout, TrackConfig};
+use rtc_transport::fanout::{Egress, Fanout, Loudest, LoudestConfig, TrackConfig};
 use rtc_transport::srtp::{AwsLc, MasterKey, Profile, Protector, SrtpConfig, Unprotector};
 
 use super::forward;
@@ -25,7 +24,7 @@ const USERS: u32 = 300;
 /// Users with a camera and an open microphone.
 const PUBLISHERS: u32 = 50;
 /// Microphones that are heard.
-const SLOTS: u32 = 5;
+const SLOTS: usize = 5;
 /// Cameras each user watches.
 const VIDEOS: u32 = 9;
 /// How often what is queued is sent.
@@ -38,10 +37,11 @@ const VIDEO_PACKET: usize = 1_200;
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 26);
 /// Above what goes to a user: 4.5 Mb/s of video and 0.3 Mb/s of audio.
 const RATE: Bitrate = Bitrate::from_kbps(8_000);
+const OPUS: PayloadType = PayloadType::new(111);
 /// The extension element of the audio level.
 const LEVEL: u8 = 1;
-/// How much louder, in dB, a microphone must be than the quietest of those heard to take its place.
-const MARGIN: f32 = 6.0;
+/// The SSRC of the first slot.
+const FIRST_SLOT: Ssrc = Ssrc(10);
 
 pub(super) fn measure(options: &Options, bar: &ProgressBar, report: &mut Report) {
     if !options.wants_scenario(SCENARIO) || !options.wants_subject("ours") {
@@ -102,13 +102,16 @@ impl Room {
     fn new() -> Self {
         let start = Instant::from_millis(1_000);
         let publishers = (0..PUBLISHERS).map(|publisher| Publisher::new(publisher, start)).collect();
+        let mut config = LoudestConfig::default();
+        (config.slots, config.first, config.level_id) = (SLOTS, FIRST_SLOT, LEVEL);
+        let loudest = Loudest::new(config).expect("the settings are possible");
         let mut fanout: Fanout<Box<dyn LayerSelector>> = Fanout::default();
         for user in 0..USERS {
             let mut egress: Egress<Box<dyn LayerSelector>> = forward::egress(user as usize, RATE);
             let mut routes = Vec::new();
-            for slot in 0..SLOTS {
-                let track = egress.add_track(TrackConfig::audio(Ssrc(1_000 + slot)), Box::new(Same));
-                routes.push((Loudest::ssrc(slot), track));
+            for (slot, ssrc) in (1_000..).zip((0..SLOTS).map(|slot| loudest.ssrc(slot))) {
+                let track = egress.add_track(TrackConfig::audio(Ssrc(slot)), Box::new(Same));
+                routes.push((ssrc, track));
             }
             for video in 0..VIDEOS {
                 let config =
@@ -124,7 +127,7 @@ impl Room {
         }
         Self {
             publishers,
-            loudest: Loudest::default(),
+            loudest,
             fanout,
             buffer: Vec::with_capacity(1 << 16),
             pool: BytesMut::with_capacity(1 << 20),
@@ -181,9 +184,7 @@ impl Room {
         let Ok(len) = self.publishers[publisher].unprotector.unprotect_rtp(&mut datagram) else { return };
         datagram.truncate(len);
         let Ok(mut packet) = RtpPacket::parse(datagram.freeze()) else { return };
-        if let Some(Ok(level)) = packet.read::<AudioLevel>(LEVEL)
-            && !self.loudest.select(publisher, level, &mut packet)
-        {
+        if packet.payload_type() == OPUS && self.loudest.select(self.now, &mut packet).is_none() {
             return;
         }
         self.fanout.forward(self.now, &packet);
@@ -217,7 +218,7 @@ impl Publisher {
         let payload = [0x33; 100];
         let size = 70 + usize::try_from(rng.below(20)).unwrap_or(0);
         let time = RtpTime(u32::from(self.audio).wrapping_mul(960));
-        let packet = RtpPacket::builder(PayloadType::new(111), SeqNum(self.audio), time, microphone(number))
+        let packet = RtpPacket::builder(OPUS, SeqNum(self.audio), time, microphone(number))
             .extensions(&[(LEVEL, &[level]), (3, &[0, 0])])
             .build_in(pool, &payload[..size])
             .expect("short extensions fit");
@@ -246,64 +247,6 @@ fn microphone(publisher: u32) -> Ssrc {
 
 fn camera(publisher: u32) -> Ssrc {
     Ssrc(200 + publisher)
-}
-
-/// The loudest microphones, each in a slot whose stream goes on whoever is in it.
-struct Loudest {
-    /// Smoothed levels in -dBov.
-    levels: [f32; PUBLISHERS as usize],
-    slots: [Slot; SLOTS as usize],
-}
-
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    publisher: Option<usize>,
-    next_seq: SeqNum,
-    next_time: RtpTime,
-}
-
-impl Default for Loudest {
-    fn default() -> Self {
-        Self { levels: [127.0; PUBLISHERS as usize], slots: Default::default() }
-    }
-}
-
-impl Loudest {
-    fn ssrc(slot: u32) -> Ssrc {
-        Ssrc(10 + slot)
-    }
-
-    /// Whether the packet is to be heard; then it has the numbers of a slot.
-    fn select(&mut self, publisher: usize, level: AudioLevel, packet: &mut RtpPacket) -> bool {
-        let mean = &mut self.levels[publisher];
-        *mean += (f32::from(level.level()) - *mean) / 8.0;
-        let Some(place) = self.place_of(publisher) else { return false };
-        let slot = &mut self.slots[place];
-        let (seq, time) = (slot.next_seq, slot.next_time);
-        (slot.next_seq, slot.next_time) = (seq.next(), time + 960);
-        let ssrc = Self::ssrc(u32::try_from(place).unwrap_or(0));
-        packet.rewrite(|header| {
-            header.set_ssrc(ssrc);
-            header.set_seq(seq);
-            header.set_timestamp(time);
-        });
-        true
-    }
-
-    /// The slot of a microphone: its own, a free one, or that of one much quieter.
-    fn place_of(&mut self, publisher: usize) -> Option<usize> {
-        let own = self.slots.iter().position(|slot| slot.publisher == Some(publisher));
-        if own.is_some() {
-            return own;
-        }
-        let quiet = |slot: &Slot| slot.publisher.map_or(f32::INFINITY, |publisher| self.levels[publisher]);
-        let place = (0..self.slots.len()).max_by(|a, b| quiet(&self.slots[*a]).total_cmp(&quiet(&self.slots[*b])))?;
-        if quiet(&self.slots[place]) < self.levels[publisher] + MARGIN {
-            return None;
-        }
-        self.slots[place].publisher = Some(publisher);
-        Some(place)
-    }
 }
 
 /// Everything, under the numbers it came with: slots are numbered already.

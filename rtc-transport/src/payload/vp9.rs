@@ -3,7 +3,7 @@
 pub use rtc_core::rtp::payload::vp9::depacketize;
 use rtc_core::rtp::payload::vp9::{Descriptor, Structure};
 
-use super::{BufMut, BytesMut, PacketizeError, Payloads, pieces, room};
+use super::{BufMut, PacketizeError, Payloads, pieces, room};
 
 /// Cuts a layer frame into payloads of `max` bytes at most, each after the descriptor; of that, where the frame begins and
 /// ends is filled in. The first payload has the structure, if there is one, and is longer by it: key frames should have it (§4.2.1).
@@ -21,9 +21,10 @@ pub fn packetize(
     let empty = Structure::default();
     let mut descriptor = *descriptor;
     (descriptor.starts_frame, descriptor.has_structure) = (true, structure.is_some());
-    let mut header = BytesMut::new();
-    descriptor.write(structure.unwrap_or(&empty), &mut header);
-    let mut pieces = pieces(frame.len(), room(max, header.len())?).peekable();
+    descriptor.write(structure.unwrap_or(&empty), &mut out.bytes);
+    let header = out.bytes.len();
+    out.clear();
+    let mut pieces = pieces(frame.len(), room(max, header)?).peekable();
     while let Some(piece) = pieces.next() {
         descriptor.ends_frame = pieces.peek().is_none();
         descriptor.write(structure.unwrap_or(&empty), &mut out.bytes);

@@ -6,8 +6,19 @@ use rtc_core::{ConfigError, Fault, Malformed, Ssrc};
 
 use super::{Raw, write_framed};
 
+mod metrics;
+mod runs;
+
+pub use metrics::{HopField, Spread, StatisticsSummary, VoipMetrics};
+pub use runs::{ReceiptTimes, RunLengths};
+
+const LOSS_RUNS: u8 = 1;
+const DUPLICATE_RUNS: u8 = 2;
+const RECEIPT_TIMES: u8 = 3;
 const REFERENCE_TIME: u8 = 4;
 const DLRR: u8 = 5;
+const SUMMARY: u8 = 6;
+const VOIP: u8 = 7;
 const BLOCK_HEAD: usize = 4;
 /// Bytes of a [`DelaySinceReport`].
 pub(crate) const DELAY_LEN: usize = 12;
@@ -27,10 +38,20 @@ pub struct ExtendedReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExtendedBlock {
+    /// Which packets came: "Loss RLE" (RFC 3611 §4.1).
+    Losses(RunLengths),
+    /// Which packets came once: "Duplicate RLE" (RFC 3611 §4.2).
+    Duplicates(RunLengths),
+    /// When packets came (RFC 3611 §4.3).
+    ReceiptTimes(ReceiptTimes),
     /// What the wall clock of a receiver shows (RFC 3611 §4.4), so that who sends nothing learns the round trip as well.
     ReferenceTime(NtpTime),
     /// Answers to such times (RFC 3611 §4.5), one per receiver.
     Delays(Vec<DelaySinceReport>),
+    /// Sums over a range of packets (RFC 3611 §4.6).
+    Summary(StatisticsSummary),
+    /// How a telephone call went (RFC 3611 §4.7).
+    Voip(VoipMetrics),
     /// Any other block, left as it is.
     Other {
         /// Block type.
@@ -108,16 +129,25 @@ impl ExtendedBlock {
     /// Bytes after the block's header.
     fn len(&self) -> usize {
         match self {
+            Self::Losses(runs) | Self::Duplicates(runs) => runs.len(),
+            Self::ReceiptTimes(times) => times.len(),
             Self::ReferenceTime(_) => 8,
             Self::Delays(delays) => DELAY_LEN * delays.len(),
+            Self::Summary(_) => metrics::SUMMARY_LEN,
+            Self::Voip(_) => metrics::VOIP_LEN,
             Self::Other { content, .. } => content.len(),
         }
     }
 
     fn write(&self, out: &mut BytesMut) {
         let (kind, specific) = match self {
+            Self::Losses(runs) => (LOSS_RUNS, runs.thinning & 0x0f),
+            Self::Duplicates(runs) => (DUPLICATE_RUNS, runs.thinning & 0x0f),
+            Self::ReceiptTimes(times) => (RECEIPT_TIMES, times.thinning & 0x0f),
             Self::ReferenceTime(_) => (REFERENCE_TIME, 0),
             Self::Delays(_) => (DLRR, 0),
+            Self::Summary(summary) => (SUMMARY, summary.flags()),
+            Self::Voip(_) => (VOIP, 0),
             Self::Other { kind, specific, .. } => (*kind, *specific),
         };
         out.put_u8(kind);
@@ -125,6 +155,10 @@ impl ExtendedBlock {
         // Checked to fit.
         out.put_u16(u16::try_from(self.len() / 4).unwrap_or(u16::MAX));
         match self {
+            Self::Losses(runs) | Self::Duplicates(runs) => runs.write(out),
+            Self::ReceiptTimes(times) => times.write(out),
+            Self::Summary(summary) => summary.write(out),
+            Self::Voip(metrics) => metrics.write(out),
             Self::ReferenceTime(time) => out.put_u64(time.to_bits()),
             Self::Delays(delays) => {
                 for delay in delays {
@@ -140,6 +174,11 @@ impl ExtendedBlock {
 
 fn parse_block(kind: u8, specific: u8, mut content: Bytes) -> Result<ExtendedBlock, Fault> {
     match kind {
+        LOSS_RUNS => RunLengths::parse(specific, content).map(ExtendedBlock::Losses),
+        DUPLICATE_RUNS => RunLengths::parse(specific, content).map(ExtendedBlock::Duplicates),
+        RECEIPT_TIMES => ReceiptTimes::parse(specific, content).map(ExtendedBlock::ReceiptTimes),
+        SUMMARY => StatisticsSummary::parse(specific, content).map(ExtendedBlock::Summary),
+        VOIP => VoipMetrics::parse(content).map(ExtendedBlock::Voip),
         REFERENCE_TIME if content.len() != 8 => Err(Fault::Length),
         REFERENCE_TIME => Ok(ExtendedBlock::ReferenceTime(NtpTime::from_bits(content.get_u64()))),
         DLRR if !content.len().is_multiple_of(DELAY_LEN) => Err(Fault::Length),

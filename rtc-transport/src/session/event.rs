@@ -73,7 +73,7 @@ pub enum Event<'a> {
         /// The round trip.
         round_trip: Duration,
     },
-    /// An extended report with blocks not known here.
+    /// An extended report with more than what tells the round trip.
     ExtendedReport(ExtendedReport),
     /// A source does not report itself; others do so for it (RFC 8861).
     ReportedBy {

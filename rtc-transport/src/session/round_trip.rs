@@ -61,10 +61,11 @@ impl Session {
                         }
                     }
                 }
-                ExtendedBlock::Other { .. } => {}
+                _ => {}
             }
         }
-        if report.blocks.iter().any(|block| matches!(block, ExtendedBlock::Other { .. })) {
+        let is_ours = |block| matches!(block, &ExtendedBlock::ReferenceTime(_) | &ExtendedBlock::Delays(_));
+        if !report.blocks.iter().all(is_ours) {
             self.push_event(Event::ExtendedReport(report));
         }
     }

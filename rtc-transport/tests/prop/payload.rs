@@ -54,6 +54,12 @@ fn vp9_descriptor() -> impl Strategy<Value = vp9_header::Descriptor> {
     )
 }
 
+fn vp9_group() -> impl Strategy<Value = Option<Vec<vp9_header::GroupPicture>>> {
+    let picture = (0..8_u8, any::<bool>(), vec(any::<u8>(), 0..4))
+        .prop_map(|(temporal, up, diffs)| vp9_header::GroupPicture::new(temporal, up, &diffs).unwrap());
+    proptest::option::of(vec(picture, 0..9))
+}
+
 /// A byte stream, the units of which have no start code within and do not end with a zero.
 fn access_unit() -> impl Strategy<Value = Vec<u8>> {
     let unit = (0..24_u8, 0..4_u8, vec(1..=u8::MAX, 0..3_000));
@@ -111,10 +117,14 @@ proptest! {
 
     #[test]
     fn vp9_comes_back(
-        descriptor in vp9_descriptor(), sizes in vec((any::<u16>(), any::<u16>()), 0..9), frame in frame(), max in 60..1_500_usize,
+        descriptor in vp9_descriptor(), sizes in vec((any::<u16>(), any::<u16>()), 0..9), group in vp9_group(), frame in frame(),
+        max in 100..1_500_usize,
     ) {
         let (mut payloads, mut again) = (Payloads::default(), BytesMut::new());
-        let structure = vp9_header::Structure::with_sizes(&sizes);
+        let structure = vp9_header::Structure::with_sizes(&sizes).map(|structure| match &group {
+            Some(group) => structure.with_group(group).unwrap(),
+            None => structure,
+        });
         vp9::packetize(&descriptor, structure.as_ref(), &frame, max, &mut payloads).unwrap();
         if structure.is_none() {
             alike(&payloads, max)?;
@@ -125,6 +135,8 @@ proptest! {
         expected.has_structure = structure.is_some();
         prop_assert_eq!(first, expected);
         prop_assert_eq!(&again[..], &frame[..]);
+        let read = payloads.iter().next().map(vp9_header::Descriptor::parse_structure);
+        prop_assert_eq!(read, Some(Ok(structure)));
         // That crate knows five spatial layers, and takes no third picture (RFC 9628 §4.2 has up to three).
         if first.layer().spatial >= 5 || first.diffs().len() > 2 {
             return Ok(());

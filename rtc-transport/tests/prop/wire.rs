@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use rtc_core::time::NtpTime;
 use rtc_core::{Bitrate, RtpTime, SeqNum, Ssrc};
@@ -85,16 +86,67 @@ fn extended_report() -> impl Strategy<Value = ExtendedReport> {
         last_rr,
         delay,
     });
+    let range = || (ssrc(), 0..16_u8, any::<u16>().prop_map(SeqNum), 0..300_u16);
+    let runs = || {
+        (range(), vec(any::<bool>(), 300), any::<bool>()).prop_map(|((ssrc, thinning, begin, len), bits, steady)| {
+            let bit = |seq: SeqNum| steady || bits[usize::from(seq.0.wrapping_sub(begin.0))];
+            RunLengths::new(ssrc, thinning, begin, begin + len, bit)
+        })
+    };
+    let times = (range(), vec(any::<u32>(), 0..9)).prop_map(|((ssrc, thinning, begin, len), times)| ReceiptTimes {
+        ssrc,
+        thinning,
+        begin,
+        end: begin + len,
+        times,
+    });
     let block = prop_oneof![
+        runs().prop_map(ExtendedBlock::Losses),
+        runs().prop_map(ExtendedBlock::Duplicates),
+        times.prop_map(ExtendedBlock::ReceiptTimes),
+        summary().prop_map(ExtendedBlock::Summary),
+        voip().prop_map(ExtendedBlock::Voip),
         any::<u64>().prop_map(|bits| ExtendedBlock::ReferenceTime(NtpTime::from_bits(bits))),
         vec(delay, 0..4).prop_map(ExtendedBlock::Delays),
-        (6..=u8::MAX, any::<u8>(), words(0..6)).prop_map(|(kind, specific, content)| ExtendedBlock::Other {
+        (8..=u8::MAX, any::<u8>(), words(0..6)).prop_map(|(kind, specific, content)| ExtendedBlock::Other {
             kind,
             specific,
             content
         }),
     ];
     (ssrc(), vec(block, 0..4)).prop_map(|(sender, blocks)| ExtendedReport { sender, blocks })
+}
+
+fn summary() -> impl Strategy<Value = StatisticsSummary> {
+    let wide = any::<[u32; 4]>().prop_map(|[min, max, mean, deviation]| Spread { min, max, mean, deviation });
+    let short = any::<[u8; 4]>().prop_map(|[min, max, mean, deviation]| Spread { min, max, mean, deviation });
+    let hops = (prop_oneof![Just(HopField::TimeToLive), Just(HopField::HopLimit)], short);
+    let range = (ssrc(), any::<u16>().prop_map(SeqNum), any::<u16>().prop_map(SeqNum));
+    (range, option::of(any::<u32>()), option::of(any::<u32>()), option::of(wide), option::of(hops)).prop_map(
+        |((ssrc, begin, end), lost, duplicates, jitter, hops)| StatisticsSummary {
+            ssrc,
+            begin,
+            end,
+            lost,
+            duplicates,
+            jitter,
+            hops,
+        },
+    )
+}
+
+fn voip() -> impl Strategy<Value = VoipMetrics> {
+    (ssrc(), any::<[u8; 11]>(), any::<[u16; 7]>(), any::<[i8; 2]>()).prop_map(|(ssrc, bytes, times, levels)| {
+        let mut metrics = VoipMetrics { ssrc, ..VoipMetrics::default() };
+        [metrics.loss_rate, metrics.discard_rate, metrics.burst_density, metrics.gap_density, ..] = bytes;
+        [.., metrics.r_factor, metrics.external_r_factor, metrics.mos_listening, metrics.mos_conversational, _] = bytes;
+        [.., metrics.echo_return_loss, _, _, _, _, metrics.gap_threshold] = bytes;
+        metrics.receiver_config = bytes[4];
+        [metrics.burst_duration, metrics.gap_duration, metrics.round_trip, metrics.end_system_delay, ..] = times;
+        [.., metrics.buffer_nominal, metrics.buffer_maximum, metrics.buffer_limit] = times;
+        [metrics.signal_level, metrics.noise_level] = levels;
+        metrics
+    })
 }
 
 /// Packet types this crate does not know.
@@ -194,6 +246,38 @@ pub(crate) fn framed_feedback() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    /// What is said of each number of a range is what is read.
+    #[test]
+    fn run_lengths_tell_what_they_were_told(
+        begin: u16,
+        thinning in 0..16_u8,
+        pieces in vec((any::<bool>(), prop_oneof![8 => 1..20_usize, 2 => 15..400_usize, 1 => 16_000..17_000_usize]), 0..12),
+    ) {
+        let mut bits: Vec<bool> = pieces.into_iter().flat_map(|(bit, count)| core::iter::repeat_n(bit, count)).collect();
+        bits.truncate(65_533);
+        let (begin, len) = (SeqNum(begin), u16::try_from(bits.len()).unwrap());
+        let bit = |seq: SeqNum| bits[usize::from(seq.0.wrapping_sub(begin.0))];
+        let report = RunLengths::new(Ssrc(1), thinning, begin, begin + len, bit);
+        let told: Vec<_> = report.iter().collect();
+        let seqs = (0..len).map(|at| begin + at).filter(|seq| seq.0.is_multiple_of(1 << thinning));
+        prop_assert_eq!(told, seqs.map(|seq| (seq, bit(seq))).collect::<Vec<_>>());
+    }
+
+    /// Whatever is in the chunks, no more is told than the range holds.
+    #[test]
+    fn run_lengths_of_anyone_are_bounded(specific: u8, content in vec(any::<[u8; 4]>(), 2..40)) {
+        let content = content.concat();
+        let head = [0x80, 207, 0, u8::try_from(2 + content.len() / 4).unwrap(), 0, 0, 0, 1, 1, specific];
+        let words = u16::try_from(content.len() / 4).unwrap().to_be_bytes();
+        let bytes = [&head[..], &words, &content].concat();
+        let mut packets = Compound::parse(bytes.into()).unwrap().packets();
+        let Some(Ok(RtcpPacket::ExtendedReport(report))) = packets.next() else { return Err(TestCaseError::fail("no report")) };
+        let [ExtendedBlock::Losses(runs)] = &report.blocks[..] else { return Err(TestCaseError::fail("no runs")) };
+        let (begin, range) = (runs.begin, runs.end.0.wrapping_sub(runs.begin.0));
+        let told: Vec<_> = runs.iter().map(|(seq, _)| seq.0.wrapping_sub(begin.0)).collect();
+        prop_assert!(told.iter().all(|at| *at < range) && told.is_sorted());
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
         read_all(&bytes);

@@ -7,6 +7,10 @@ use crate::{Fault, Malformed};
 
 use super::{PictureId, all_or_nothing};
 
+mod structure;
+
+pub use structure::{GroupPicture, Structure};
+
 const FORMAT: &str = "VP9 payload";
 /// Most pictures one may need (RFC 9628 §4.2: up to three `P_DIFF`).
 const MAX_DIFFS: usize = 3;
@@ -38,40 +42,6 @@ pub struct Descriptor {
     pub has_structure: bool,
 }
 
-/// The scalability structure (§4.2.1), as far as it is written here: how many spatial layers there are, and how large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Structure {
-    sizes: [(u16, u16); MAX_LAYERS],
-    layers: u8,
-    has_sizes: bool,
-}
-
-impl Default for Structure {
-    /// One layer of unknown size.
-    fn default() -> Self {
-        Self { sizes: [(0, 0); MAX_LAYERS], layers: 1, has_sizes: false }
-    }
-}
-
-impl Structure {
-    /// With the width and height of each spatial layer, the base first; `None` unless they are one to eight.
-    #[must_use]
-    pub fn with_sizes(sizes: &[(u16, u16)]) -> Option<Self> {
-        let mut all = [(0, 0); MAX_LAYERS];
-        all.get_mut(..sizes.len())?.copy_from_slice(sizes);
-        (!sizes.is_empty()).then_some(Self { sizes: all, layers: sizes.len().to_le_bytes()[0], has_sizes: true })
-    }
-
-    fn write(&self, out: &mut impl BufMut) {
-        out.put_u8((self.layers - 1) << 5 | if self.has_sizes { 0x10 } else { 0 });
-        let sizes = if self.has_sizes { usize::from(self.layers) } else { 0 };
-        for (width, height) in &self.sizes[..sizes] {
-            out.put_u16(*width);
-            out.put_u16(*height);
-        }
-    }
-}
-
 /// A layer frame's place in the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Layers {
@@ -90,6 +60,24 @@ impl Descriptor {
     /// [`Malformed`] if the payload ends before the descriptor or with it, or lists more than three pictures.
     pub fn parse(payload: &[u8]) -> Result<(Self, &[u8]), Malformed> {
         let mut bytes = Bytes(payload);
+        let descriptor = Self::read(&mut bytes)?;
+        if descriptor.has_structure {
+            Structure::skip(&mut bytes)?;
+        }
+        if bytes.0.is_empty() { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok((descriptor, bytes.0)) }
+    }
+
+    /// The scalability structure of a payload, if it has one.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the payload ends before descriptor and structure, or lists more than three pictures.
+    pub fn parse_structure(payload: &[u8]) -> Result<Option<Structure>, Malformed> {
+        let mut bytes = Bytes(payload);
+        if Self::read(&mut bytes)?.has_structure { Structure::read(&mut bytes).map(Some) } else { Ok(None) }
+    }
+
+    /// Reads all before the structure.
+    fn read(bytes: &mut Bytes<'_>) -> Result<Self, Malformed> {
         let first = bytes.next()?;
         let has = |bit: u8| first & bit != 0;
         let mut descriptor = Self {
@@ -118,16 +106,13 @@ impl Descriptor {
             }
         }
         if descriptor.is_flexible && descriptor.is_inter_picture {
-            descriptor.read_diffs(&mut bytes)?;
+            descriptor.read_diffs(bytes)?;
         }
-        if descriptor.has_structure {
-            skip_structure(&mut bytes)?;
-        }
-        if bytes.0.is_empty() { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok((descriptor, bytes.0)) }
+        Ok(descriptor)
     }
 
-    /// Writes the descriptor, with a structure if [`has_structure`](Self::has_structure): the number of spatial layers, and
-    /// their width and height if all are told. 40 bytes at most. Numbers beyond their bits are cut to them.
+    /// Writes the descriptor, with the structure if [`has_structure`](Self::has_structure). Without a group of pictures that is 40
+    /// bytes at most. Numbers beyond their bits are cut to them.
     pub fn write(&self, structure: &Structure, out: &mut impl BufMut) {
         let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
         let has_diffs = self.is_flexible && self.is_inter_picture && self.diff_count > 0;
@@ -238,21 +223,6 @@ fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) ->
     }
 }
 
-/// The scalability structure (§4.2.1): nothing in it tells where frames begin or what one needs in flexible mode.
-fn skip_structure(bytes: &mut Bytes<'_>) -> Result<(), Malformed> {
-    let first = bytes.next()?;
-    if first & 0x10 != 0 {
-        bytes.skip(4 * (usize::from(first >> 5) + 1))?;
-    }
-    if first & 0x08 != 0 {
-        for _ in 0..bytes.next()? {
-            let picture = bytes.next()?;
-            bytes.skip(usize::from(picture >> 2 & 0x03))?;
-        }
-    }
-    Ok(())
-}
-
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {
@@ -296,8 +266,15 @@ mod tests {
         assert_eq!(descriptor.base_index, Some(9));
         assert!(descriptor.is_key() && descriptor.has_structure && descriptor.ends_frame);
         assert_eq!(media, [0xaa]);
+        let pictures = [GroupPicture::new(0, false, &[]), GroupPicture::new(1, true, &[1])].map(Option::unwrap);
+        let expected = Structure::with_sizes(&[(160, 90), (320, 180)]).unwrap().with_group(&pictures).unwrap();
+        assert_eq!(Descriptor::parse_structure(&payload), Ok(Some(expected.clone())));
+        let mut written = Vec::new();
+        descriptor.write(&expected, &mut written);
+        assert_eq!(written, payload[..payload.len() - 1]);
         for len in 0..payload.len() {
             assert!(Descriptor::parse(&payload[..len]).is_err(), "{len}");
+            assert_eq!(Descriptor::parse_structure(&payload[..len]).is_err(), len < payload.len() - 1, "{len}");
         }
     }
 
