@@ -47,8 +47,9 @@ pub struct DelayConfig {
     /// soon after a bad time; shorter ones conceal more under steady jitter. As long as `memory` or longer, there is only one.
     pub recent: Duration,
     /// Window of the latest packet, of 100 packets at least: the target is at most twice as much as that was late. Default 2 s, so that
-    /// delay is taken back as soon as a bad time is over, however long it was; jitter that goes on is never so calm for as long. Zero
-    /// for no such bound.
+    /// delay is taken back as soon as a bad time is over, however long it was; jitter that goes on is never so calm for as long. It is
+    /// longer in proportion where `ms_per_loss_percent` is above 30: who pays more for being in time waits longer for a bad time to come
+    /// back. Zero for no such bound; below a day.
     pub peak_window: Duration,
     /// Window of the fastest packet that lateness is measured against. Default 4 s: long enough to meet an unqueued packet
     /// under heavy jitter, short enough to follow a path whose queue stays full.
@@ -95,6 +96,9 @@ impl DelayConfig {
         }
         if self.recent < Duration::from_secs(1) {
             return Err(ConfigError::new("recent", "must be 1 s at least"));
+        }
+        if self.peak_window > Duration::from_secs(86_400) {
+            return Err(ConfigError::new("peak_window", "must be a day at most"));
         }
         if self.base_window < Duration::from_secs(1) {
             return Err(ConfigError::new("base_window", "must be 1 s at least"));

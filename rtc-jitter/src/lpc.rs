@@ -7,6 +7,11 @@ pub(crate) const ORDER: usize = 16;
 /// Added to the energy, as by white noise 40 dB below, so that a pure tone gives a stable filter.
 const WHITE: f32 = 1e-4;
 
+/// Order of [`prediction_gain`]: two poles for each of five tones.
+const TONES: usize = 10;
+/// Added to the energy there: 60 dB below, for single precision.
+const FAINT: f32 = 1e-6;
+
 /// Samples filtered at a time.
 const BLOCK: usize = 4;
 /// Samples filtered in one go: a multiple of the block, small enough for the stack.
@@ -20,14 +25,41 @@ pub(crate) struct Synthesis {
     last: [f32; ORDER],
 }
 
+/// Σ x(n) x(n + lag) by lag.
+fn autocorrelation<const LAGS: usize>(sound: &[f32]) -> [f32; LAGS] {
+    core::array::from_fn(|lag| dot(sound, sound.get(lag..).unwrap_or(&[])))
+}
+
+/// The energy of `sound`, which has no ends to speak of, over that of what the ten samples before each do not predict of it. With the least
+/// squares of Makhoul too; five tones are predicted wholly.
+pub(crate) fn prediction_gain(sound: &[f32]) -> f32 {
+    let lags: [f32; TONES + 1] = autocorrelation(sound);
+    if lags[0] <= f32::MIN_POSITIVE {
+        return 1.0;
+    }
+    let energy = lags[0] * (1.0 + FAINT);
+    let (mut a, mut error) = ([0.0_f32; TONES], energy);
+    for order in 0..TONES {
+        let sum: f32 = (0..order).map(|k| a[k] * lags[order - k]).sum();
+        let reflection = -(lags[order + 1] + sum) / error;
+        let before = a;
+        for k in 0..order {
+            a[k] = before[k] + reflection * before[order - 1 - k];
+        }
+        a[order] = reflection;
+        error *= 1.0 - reflection * reflection;
+        if error <= f32::MIN_POSITIVE {
+            return f32::MAX;
+        }
+    }
+    energy / error
+}
+
 impl Synthesis {
     /// The filter of which `sound` could be the output, by the autocorrelation method (J. Makhoul, "Linear prediction: a tutorial
     /// review", Proc. IEEE 63:4, 1975), and the energy of the input it would need.
     pub(crate) fn of(sound: &[f32]) -> (Self, f32) {
-        let mut lags = [0.0_f32; ORDER + 1];
-        for (lag, sum) in lags.iter_mut().enumerate() {
-            *sum = dot(sound, sound.get(lag..).unwrap_or(&[]));
-        }
+        let lags: [f32; ORDER + 1] = autocorrelation(sound);
         let mut filter = Self::default();
         if lags[0] <= f32::MIN_POSITIVE {
             return (filter, 0.0);

@@ -17,6 +17,8 @@ const PRIOR_WEIGHT: f64 = 1.0;
 const SEARCH: u32 = 5;
 /// Experience after which one packet more hardly tells.
 const LEARNT: Duration = Duration::from_secs(1);
+/// Milliseconds per percent of loss up to which [`DelayConfig::peak_window`] is as it is set: the default.
+const USUAL: f64 = 30.0;
 /// Longest silence that ages what was learnt: a pause says nothing about the network.
 const MAX_AGING: Duration = Duration::from_secs(1);
 /// How fast play-out is expected to gain delay, in parts of the time: a little less than the default limit of slowing down.
@@ -78,7 +80,9 @@ impl LeastCost {
         let scale = |memory| Scale::new(memory, config.start_delay);
         let (long, short) = (scale(config.memory), scale(config.recent.min(config.memory)));
         let wanted = Aim::new(config.start_delay, Reason::Start);
-        let (peak, stalls) = (Peak::new(config.peak_window), Stalls::default());
+        // The dearer loss is, the longer a bad time is waited for to come back.
+        let peak_window = config.peak_window.mul_f64((config.ms_per_loss_percent / USUAL).max(1.0));
+        let (peak, stalls) = (Peak::new(peak_window), Stalls::default());
         let mut policy = Self { config, long, short, peak, stalls, experience: Duration::ZERO, unsearched: 0, wanted };
         policy.search();
         Ok(policy)

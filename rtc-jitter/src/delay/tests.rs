@@ -91,6 +91,33 @@ fn old_jitter_is_forgotten() {
     assert!(target.target(0) <= 20 * MS);
 }
 
+/// Seconds of calm after ten of packets 400 ms late until the target is 40 ms at most.
+fn calm_after(config: DelayConfig) -> usize {
+    let mut target = Learner::new(config);
+    feed(&mut target, [10; 1_000]);
+    feed(&mut target, [400; 500]);
+    let second = |target: &mut Learner| {
+        feed(target, [10; 50]);
+        target.target(0)
+    };
+    1 + (1..60).take_while(|_| second(&mut target) > 40 * MS).count()
+}
+
+#[test]
+fn a_bad_time_that_is_over_asks_for_nothing() {
+    let config = DelayConfig::default();
+    assert!((2..=3).contains(&calm_after(config)), "{}", calm_after(config));
+    let unbounded = calm_after(DelayConfig { peak_window: Duration::ZERO, ..config });
+    assert!(unbounded > 8, "{unbounded}");
+    let dear = calm_after(DelayConfig { ms_per_loss_percent: 60.0, ..config });
+    assert!((4..=5).contains(&dear), "loss is twice as dear: {dear}");
+    let mut target = target();
+    feed(&mut target, [10; 1_000]);
+    feed(&mut target, [400; 500]);
+    feed(&mut target, [10; 120]);
+    assert_eq!(target.target.aims(target.now, 0).0.reason, Reason::Calm);
+}
+
 #[test]
 fn the_quantile_holds_however_cheap_lateness_is() {
     let config = DelayConfig { ms_per_loss_percent: 0.0, ..DelayConfig::default() };
@@ -158,5 +185,6 @@ fn impossible_settings_are_named() {
     assert_eq!(broken(|config| config.quantile = 1.0), Err("quantile"));
     assert_eq!(broken(|config| config.memory = Duration::ZERO), Err("memory"));
     assert_eq!(broken(|config| config.recent = Duration::ZERO), Err("recent"));
+    assert_eq!(broken(|config| config.peak_window = Duration::MAX), Err("peak_window"));
     assert_eq!(broken(|config| config.base_window = Duration::ZERO), Err("base_window"));
 }

@@ -18,6 +18,8 @@ const BURST: Nanos = 60_000_000;
 
 /// Part of the best likeness of late that makes a cut good enough.
 const GOOD: f32 = 0.9;
+/// Seconds after which tones may be cut where they are not alike, if they are not alike anywhere: a flaw each 2 s is no flutter.
+const PATIENCE: f32 = 2.0;
 /// Likeness forgotten per second of searching.
 const FORGETTING: f32 = 0.5;
 
@@ -30,6 +32,8 @@ pub(super) struct Pace {
     debt: f32,
     /// The best likeness found of late: noise has none to wait for.
     best: f32,
+    /// Seconds for which tones were spared.
+    spared: f32,
     /// The least slack of this time and of the time before, and when this began.
     least: [Nanos; 2],
     began: Option<Instant>,
@@ -37,7 +41,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(faster: f32, slower: f32) -> Self {
-        Self { faster, slower, debt: 0.0, best: 1.0, least: [Nanos::MAX; 2], began: None }
+        Self { faster, slower, debt: 0.0, best: 1.0, spared: 0.0, least: [Nanos::MAX; 2], began: None }
     }
 
     /// By how much the slack of this pull exceeds the least of late, for no other reason than when the device asks.
@@ -64,6 +68,16 @@ impl Pace {
     fn accepts(&mut self, likeness: f32, plan: &Warp, time: f32) -> bool {
         self.best = likeness.max(self.best - FORGETTING * time);
         plan.likeness.is_some_and(|least| likeness >= least.min(GOOD * self.best))
+    }
+
+    /// Whether tones are left alone for `time` more.
+    fn spares(&mut self, time: f32) -> bool {
+        self.spared += time;
+        if self.spared < PATIENCE {
+            return true;
+        }
+        self.spared = 0.0;
+        false
     }
 
     /// Pays off what playing `len` samples allows; says whether there may be another cut.
@@ -181,6 +195,9 @@ impl<D: AudioDecoder> AudioPlayout<D> {
     fn accept(&mut self, len: usize, cut: Cut, plan: &Warp) -> Option<isize> {
         let time = len as f32 / self.format.rate.as_hz() as f32;
         if !self.pace.accepts(cut.likeness, plan, time) {
+            return None;
+        }
+        if cut.likeness < plan.tonal && self.stretch.is_tonal() && self.pace.spares(time) {
             return None;
         }
         self.pace.debt += cut.jump.unsigned_abs() as f32;

@@ -1,4 +1,4 @@
-use rtc_core::testkit::signal::{Sine, WhiteNoise};
+use rtc_core::testkit::signal::{Sine, Speech, WhiteNoise};
 
 use super::*;
 
@@ -98,4 +98,31 @@ fn steady_sound_is_not_quiet() {
         level.update(power(played), played);
     }
     assert!(!level.is_quiet(AudioRef::mono(&hum, RATE)));
+}
+
+#[test]
+fn tones_are_told_from_voices_and_noise() {
+    let rate = Frequency::KHZ_16;
+    let tones = |parts: &[f64]| -> Vec<f32> {
+        let parts = parts.iter().map(|hertz| Sine::new(rate, *hertz, 0.2).take(16_000).collect::<Vec<_>>());
+        parts.reduce(|all, next| all.iter().zip(next).map(|(a, b)| a + b).collect()).unwrap()
+    };
+    let mut stretch = Stretch::new(rate);
+    let mut tonal = |sound: &[f32]| {
+        let places: Vec<usize> = (0..sound.len() - 800).step_by(800).collect();
+        let found = places.iter().filter(|at| {
+            stretch.find_later(AudioRef::mono(sound, rate), **at, usize::MAX);
+            stretch.is_tonal()
+        });
+        found.count() as f64 / places.len() as f64
+    };
+    for chord in [&[440.0][..], &[80.0], &[697.0, 1_336.0], &[220.0, 277.2, 329.6], &[110.0, 138.6, 164.8, 220.0]] {
+        assert_eq!(tonal(&tones(chord)), 1.0, "{chord:?}");
+    }
+    assert_eq!(tonal(&WhiteNoise::new(1, 0.1).take(16_000).collect::<Vec<f32>>()), 0.0);
+    assert_eq!(tonal(&[0.0; 16_000]), 0.0);
+    for seed in 1..5 {
+        let voice: Vec<f32> = Speech::new(rate, seed).take(160_000).collect();
+        assert!(tonal(&voice) < 0.01, "voice {seed}: {}", tonal(&voice));
+    }
 }

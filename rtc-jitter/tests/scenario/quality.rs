@@ -8,7 +8,7 @@ use rtc_core::testkit::naive::{Coding, PcmDecoder, PcmEncoder};
 use rtc_core::testkit::signal::{Sine, Speech};
 use rtc_core::time::Instant;
 use rtc_core::{Frequency, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
-use rtc_jitter::{AudioPlayout, PlayoutConfig, PulledKind};
+use rtc_jitter::{AudioPlayout, PlayoutConfig, PlayoutStats, PulledKind};
 
 const RATE: Frequency = Frequency::KHZ_48;
 const PACKET: usize = 960;
@@ -17,6 +17,15 @@ const PULL: usize = 480;
 /// What is heard of `planes` while the delay is raised by 500 ms after 3 s and lowered again after 8 s, and how each 10 ms of it
 /// came about.
 fn stretched(planes: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<PulledKind>) {
+    let (heard, kinds, stats) = delayed_by(Duration::from_millis(500), planes);
+    let moved = |samples: u64| samples as f64 / 48.0;
+    assert!(moved(stats.inserted_samples_for_deceleration) > 450.0, "slowed down");
+    assert!(moved(stats.removed_samples_for_acceleration) > 450.0, "sped up");
+    (heard, kinds)
+}
+
+/// The same with another delay, and what was counted.
+fn delayed_by(delay: Duration, planes: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<PulledKind>, PlayoutStats) {
     let format = AudioFormat { rate: RATE, channels: planes.len() };
     let mut encoder = PcmEncoder::new(Coding::L16, format).unwrap();
     let mut playout =
@@ -39,7 +48,7 @@ fn stretched(planes: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<PulledKind>) {
             playout.insert(now, packet);
         }
         match pull {
-            300 => playout.set_min_delay(Duration::from_millis(500)),
+            300 => playout.set_min_delay(delay),
             800 => playout.set_min_delay(Duration::ZERO),
             _ => {}
         }
@@ -54,11 +63,8 @@ fn stretched(planes: &[Vec<f32>]) -> (Vec<Vec<f32>>, Vec<PulledKind>) {
         }
     }
     let stats = playout.stats();
-    let moved = |samples: u64| samples as f64 / 48.0;
-    assert!(moved(stats.inserted_samples_for_deceleration) > 450.0, "slowed down");
-    assert!(moved(stats.removed_samples_for_acceleration) > 450.0, "sped up");
     assert_eq!(stats.concealed_samples, 0);
-    (heard, kinds)
+    (heard, kinds, stats)
 }
 
 fn sine(hertz: f64) -> Vec<f32> {
@@ -118,6 +124,58 @@ fn a_tone_stays_a_tone() {
             assert!(snr > 25.0, "{snr} dB");
         }
     }
+}
+
+/// Tones 13 s long.
+fn chord(tones: &[f64]) -> Vec<f32> {
+    let mut sum = vec![0.0; 13 * 48_000];
+    for hertz in tones {
+        let tone = Sine::new(RATE, *hertz, 0.2);
+        sum.iter_mut().zip(tone).for_each(|(sum, sample)| *sum += sample);
+    }
+    sum
+}
+
+/// The level of a tone in 50 ms, in decibels over what it was made with; other tones must be 80 Hz away.
+fn level(samples: &[f32], hertz: f64) -> f64 {
+    let turn = core::f64::consts::TAU / samples.len() as f64;
+    let (mut re, mut im, mut weights) = (0.0, 0.0, 0.0);
+    for (n, sample) in samples.iter().enumerate() {
+        let weight = 0.5 - 0.5 * (turn * (n as f64 + 0.5)).cos();
+        let (sin, cos) = (core::f64::consts::TAU * hertz / 48_000.0 * n as f64).sin_cos();
+        re += weight * cos * f64::from(*sample);
+        im += weight * sin * f64::from(*sample);
+        weights += weight;
+    }
+    20.0 * (2.0 * re.hypot(im) / weights / 0.2).log10()
+}
+
+/// Of windows of 50 ms, each 10 ms, from 2.5 s on, those in which a tone is more than half a decibel off: such modulation is heard
+/// (H. Fastl, E. Zwicker, *Psychoacoustics*, 4.3: from 4 to 6 % on).
+fn modulated(heard: &[f32], tones: &[f64]) -> usize {
+    let windows = heard[120_000..600_000].windows(2_400).step_by(480);
+    windows.filter(|window| tones.iter().any(|hertz| level(window, *hertz).abs() > 0.5)).count()
+}
+
+/// Their common period is longer than any cut, so that no cut is of whole periods of all.
+#[test]
+fn a_chord_is_spared_while_there_is_time() {
+    for tones in [&[220.0, 310.3, 397.9][..], &[110.0, 197.3, 290.9, 386.7]] {
+        let (heard, kinds, stats) = delayed_by(Duration::from_millis(65), &[chord(tones)]);
+        let (inserted, removed) = (stats.inserted_samples_for_deceleration, stats.removed_samples_for_acceleration);
+        assert!(inserted > 0 && removed > 0, "it has to be cut at last: {inserted}, {removed}");
+        // From 2.5 s on a cut each 2 s at most, of which five windows know.
+        let cuts = kinds[250..].iter().filter(|kind| **kind != PulledKind::Normal).count();
+        let flaws = modulated(&heard[0], tones);
+        assert!(cuts <= 6 && flaws <= 5 * cuts, "{cuts} cuts, {flaws} windows");
+    }
+}
+
+#[test]
+fn harmonics_are_cut_by_whole_periods_of_all() {
+    let tones = [200.0, 300.0, 400.0];
+    let (heard, _) = stretched(&[chord(&tones)]);
+    assert_eq!(modulated(&heard[0], &tones), 0);
 }
 
 #[test]
