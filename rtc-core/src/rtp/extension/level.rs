@@ -21,14 +21,14 @@ impl AudioLevel {
     }
 
     /// The level of some audio, whose samples overload at -1.0 and 1.0: a full-scale square wave has 0 dBov, a sine -3.
-    #[must_use]
     ///
-    /// Audio with a sample that is no number counts as silence, so that no mixer prefers it.
+    /// Audio with a sample that is not finite counts as silence, so that no mixer prefers it.
+    #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped, and never not-a-number")]
     pub fn of(audio: AudioRef<'_>, voice: bool) -> Self {
         let energy: f64 = audio.planes().flatten().map(|sample| f64::from(*sample).powi(2)).sum();
         let mean = energy / (audio.channels() * audio.samples()).max(1) as f64;
-        let level = if mean.is_nan() { f64::INFINITY } else { -10.0 * mean.log10() };
+        let level = if mean.is_finite() { -10.0 * mean.log10() } else { f64::INFINITY };
         Self::new(voice, level.round().clamp(0.0, f64::from(SILENCE)) as u8)
     }
 
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(level(&[0.0; 9]), 127);
         assert_eq!(level(&[]), 127);
         assert_eq!(level(&[9.0]), 0);
-        assert_eq!(level(&[1.0, f32::NAN]), 127);
+        assert_eq!((level(&[1.0, f32::NAN]), level(&[f32::INFINITY, 0.0])), (127, 127));
         let sine: Vec<f32> = (0..480).map(|index| (index as f32 * core::f32::consts::TAU / 48.0).sin()).collect();
         assert_eq!(level(&sine), 3);
     }
