@@ -13,7 +13,7 @@ const SYMBOL: usize = MAX_UNKNOWN + 64;
 /// Bytes of symbol a row has room for at first: as much as common packets have.
 const SYMBOL_LEN: usize = 1_520;
 /// Terms summed up in one pass.
-const TERMS: usize = 32;
+const TERMS: usize = 16;
 
 /// Equations in the unknown packets, in reduced row echelon form at all times: each row has a pivot, a column that no other
 /// row has, with coefficient 1. So each repair packet is worked in when it comes, and what a row says that has no column but
@@ -62,11 +62,11 @@ impl Solver {
     }
 
     /// Begins an equation with the coefficients of its unknowns; whether the rows do not say as much already.
-    pub(crate) fn begin(&mut self, coefficients: &[(usize, u8)]) -> bool {
+    pub(crate) fn begin(&mut self, coefficients: impl Iterator<Item = (usize, u8)>) -> bool {
         let scratch = self.scratch.all_mut();
         scratch[..SYMBOL].fill(0);
         for (column, coefficient) in coefficients {
-            scratch[*column] = *coefficient;
+            scratch[column] = coefficient;
         }
         self.factors.clear();
         self.factors.extend(self.pivots.iter().map(|pivot| scratch[*pivot]));
@@ -76,13 +76,18 @@ impl Solver {
 
     /// Finishes the equation that was begun and found to be new: this is the sum of its unknowns and of `known`. There must be
     /// room for a row.
-    pub(crate) fn finish(&mut self, length: [u8; LENGTH_LEN], symbol: &[u8], known: &[(u8, &[u8])]) {
+    pub(crate) fn finish<'a>(
+        &mut self,
+        length: [u8; LENGTH_LEN],
+        symbol: &[u8],
+        known: impl Iterator<Item = (u8, &'a [u8])>,
+    ) {
         self.reserve(symbol.len());
         let (head, rest) = self.scratch.all_mut().split_at_mut(SYMBOL);
         head[LENGTH].iter_mut().zip(length).for_each(|(sum, byte)| *sum ^= byte);
         rest[..symbol.len()].copy_from_slice(symbol);
         rest[symbol.len()..].fill(0);
-        dot(&mut rest[..self.used - SYMBOL], known);
+        add_all(&mut rest[..self.used - SYMBOL], known);
         self.reduce(SYMBOL..self.used);
         self.place();
     }
@@ -161,18 +166,8 @@ impl Solver {
     /// Adds the rows to the scratch row, each times its factor, as far as `range` goes.
     fn reduce(&mut self, range: Range<usize>) {
         let rows = self.rows.first(self.factors.len()).map(|row| &row[range.clone()]);
-        let mut rows = rows.zip(&self.factors).filter(|(_, factor)| **factor != 0);
-        loop {
-            let (mut terms, mut count) = ([(0, &[][..]); TERMS], 0);
-            for (term, (row, factor)) in terms.iter_mut().zip(rows.by_ref()) {
-                *term = (*factor, row);
-                count += 1;
-            }
-            dot(&mut self.scratch.all_mut()[range.clone()], &terms[..count]);
-            if count < TERMS {
-                return;
-            }
-        }
+        let terms = self.factors.iter().copied().zip(rows).filter(|(factor, _)| *factor != 0);
+        add_all(&mut self.scratch.all_mut()[range.clone()], terms);
     }
 
     /// Makes a row of the scratch row, which has no pivot of another; nothing if it has no column at all.
@@ -222,6 +217,21 @@ impl Solver {
                 row[self.used..needed].fill(0);
             }
             self.used = needed;
+        }
+    }
+}
+
+/// `acc ^= factor * source` for each of the terms, some at a time.
+fn add_all<'a>(acc: &mut [u8], mut terms: impl Iterator<Item = (u8, &'a [u8])>) {
+    loop {
+        let (mut some, mut count) = ([(0, &[][..]); TERMS], 0);
+        for (place, term) in some.iter_mut().zip(terms.by_ref()) {
+            *place = term;
+            count += 1;
+        }
+        dot(acc, &some[..count]);
+        if count < TERMS {
+            return;
         }
     }
 }

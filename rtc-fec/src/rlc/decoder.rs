@@ -281,15 +281,14 @@ impl RlcDecoder {
         self.stats.expired = before;
     }
 
-    /// The column of a packet that is not known, a new one if need be.
-    fn column(&mut self, seq: SeqNum) -> Option<usize> {
-        if let Some(column) = self.window.column(seq) {
-            return Some(column);
+    /// Gives a column to a packet that is not known, if it has none and there is one.
+    fn give_column(&mut self, seq: SeqNum) {
+        if self.window.column(seq).is_none()
+            && let Some(column) = self.columns.iter().position(Option::is_none)
+        {
+            self.columns[column] = Some(seq);
+            self.window.put(seq, Place::Unknown(seq, column));
         }
-        let column = self.columns.iter().position(Option::is_none)?;
-        self.columns[column] = Some(seq);
-        self.window.put(seq, Place::Unknown(seq, column));
-        Some(column)
     }
 
     /// Works in a repair packet all of whose packets the window reaches.
@@ -302,28 +301,24 @@ impl RlcDecoder {
             return;
         }
         self.make_room(covered);
-        let (mut unknown, mut count) = ([(0, 0); MAX_WINDOW], 0);
-        for (seq, factor) in covered.iter() {
-            if self.window.packet(*seq).is_none()
-                && let Some(column) = self.column(*seq)
-            {
-                unknown[count] = (column, *factor);
-                count += 1;
+        for (seq, _) in covered {
+            if self.window.packet(*seq).is_none() {
+                self.give_column(*seq);
             }
         }
-        if !self.solver.begin(&unknown[..count]) {
+        let window = &self.window;
+        let unknown = covered.iter().filter_map(|(seq, factor)| Some((window.column(*seq)?, *factor)));
+        if !self.solver.begin(unknown) {
             self.stats.unused += 1;
             return;
         }
-        let (mut known, mut count, mut length) = ([(0, &[][..]); MAX_WINDOW], 0, length);
-        for (seq, factor) in covered.iter() {
-            let Some(packet) = self.window.packet(*seq) else { continue };
-            let product = length_product(*factor, packet).unwrap_or_default();
+        let known = covered.iter().filter_map(|(seq, factor)| Some((*factor, window.packet(*seq)?)));
+        let mut length = length;
+        for (factor, packet) in known.clone() {
+            let product = length_product(factor, packet).unwrap_or_default();
             length.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
-            known[count] = (*factor, packet.as_bytes());
-            count += 1;
         }
-        self.solver.finish(length, symbol, &known[..count]);
+        self.solver.finish(length, symbol, known.map(|(factor, packet)| (factor, &packet.as_bytes()[..])));
     }
 
     /// Takes out what the equations say, in the order it was sent.
