@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use rtc_core::time::Instant;
 
-use crate::compete::{self, Compete, Crowd};
+use crate::compete::{self, Compete, Crowd, Queue};
 use crate::config::{AimdConfig, CompeteConfig};
 use crate::stats::{Reason, State};
 
@@ -299,7 +299,9 @@ impl Aimd {
             self.was_ahead = false;
             return None;
         }
-        let rate = self.crowd.watch(signals.now, signals.recent, self.rate, signals.lost)?;
+        let full = self.capacity.map(|capacity| capacity * signals.arriving);
+        let queue = Queue { delay: signals.recent, lost: signals.lost, progress: signals.progress, capacity: full };
+        let rate = self.crowd.watch(signals.now, &queue, self.rate)?;
         Some(rate.min(self.ceiling(signals)).max(self.rate))
     }
 
@@ -335,6 +337,8 @@ impl Aimd {
                 return Change::None;
             }
             self.phase = Phase::Increase;
+            let caught_up = self.rate * (1.0 + self.search.catch_up(self.rate, signals.response));
+            self.rate = self.rate.max(caught_up.min(self.ceiling(signals)));
         }
         if signals.stale {
             self.start_drain(Purpose::Refresh, signals);

@@ -9,7 +9,7 @@ use crate::config::CompeteConfig;
 
 mod crowd;
 
-pub(crate) use crowd::Crowd;
+pub(crate) use crowd::{Crowd, Queue};
 
 /// `β_cubic` (RFC 9438 §4.6).
 const BETA: f64 = 0.7;

@@ -4,10 +4,12 @@ use rtc_core::bwe::BandwidthEstimator;
 
 use super::sender::Call;
 use crate::cost::{measure, state_bytes};
-use crate::report::{Metric, Report, Setting};
+use crate::report::{Metric, Report, Setting, Target};
 use crate::subject::{MakeEstimator, Subject};
 
 const ROUNDS: u32 = 5;
+/// What a packet may cost of the default, in nanoseconds.
+const TARGET: Target = Target::AtMost(150.0);
 
 pub(super) fn add(
     report: &mut Report,
@@ -33,8 +35,10 @@ pub(super) fn add(
         Some((mut estimator, _)) => replay(&mut *estimator, rest),
         None => 0,
     });
-    report.add_cost(setting, &subject.name, "ns/packet reported", cost, subject.counted);
+    let target = (subject.name == "ours").then_some(TARGET);
+    report.add_judged(setting, &subject.name, Metric("cpu", "ns/packet reported"), cost.nanos, target);
     if subject.counted {
+        report.add(setting, &subject.name, Metric("allocations", "per unit"), cost.allocations);
         report.add(setting, &subject.name, Metric("state", "bytes"), bytes as f64);
     }
 }

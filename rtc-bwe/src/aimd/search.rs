@@ -21,6 +21,10 @@ const KNOWN: f64 = 0.92;
 const LEFT_BEHIND: f64 = 1.04;
 /// The same, beyond any error of what was known: worth a probe.
 const FAR_BEYOND: f64 = 1.12;
+/// The response time in seconds, of a round trip of 100 ms with what varies, that growth near the capacity is meant for.
+const USUAL_RESPONSE: f64 = 0.3;
+/// Response times in which a flow does not grow after it met the capacity: until the drain is seen to work, and to settle.
+const RESPONSES: f64 = 2.0;
 
 #[derive(Debug)]
 pub(super) struct Search {
@@ -79,6 +83,13 @@ impl Search {
     pub(super) fn margin(&self, rate: f64) -> f64 {
         let scale = if self.config.fair { rate / REFERENCE } else { 1.0 };
         (self.config.margin * scale).clamp(MARGIN.0, MARGIN.1)
+    }
+
+    /// The fraction to grow by at once after a drain, for what a flow on a shorter path grew by meanwhile: else the longer the
+    /// path, the smaller the share (RFC 8867 §5.5).
+    pub(super) fn catch_up(&self, rate: f64, response: f64) -> f64 {
+        let late = RESPONSES * (response - USUAL_RESPONSE).max(0.0);
+        if self.config.fair { self.pace(rate) * late } else { 0.0 }
     }
 
     /// Growth per second near the capacity: with the power of -3/4 of the rate.

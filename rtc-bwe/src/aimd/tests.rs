@@ -1,3 +1,6 @@
+use proptest::option;
+use proptest::prelude::*;
+
 use super::*;
 
 const MBIT: f64 = 1e6;
@@ -100,6 +103,25 @@ fn slower_flows_grow_faster_and_give_way_less() {
     };
     let [(slow_growth, slow_margin), (fast_growth, fast_margin)] = [gain(0.5 * MBIT), gain(2.0 * MBIT)];
     assert!(slow_growth > 2.0 * fast_growth && slow_margin < 0.5 * fast_margin);
+}
+
+#[test]
+fn rfc8867_s5_5_a_longer_path_catches_up_after_a_drain() {
+    let grown = |response: f64| {
+        let mut aimd = aimd();
+        aimd.update(&clear(0, MBIT));
+        aimd.update(&Signals { response, ..queued(100, MBIT, 0.02) });
+        let drained = Signals { response, ..clear(200, MBIT) };
+        aimd.update(&drained);
+        let resumed = aimd.rate();
+        let settled = Signals { response, ..clear(801, MBIT) };
+        aimd.update(&settled);
+        assert_eq!(aimd.state(), State::Increase);
+        aimd.rate() / resumed - 1.0
+    };
+    // A quarter of a second more of a response counts twice, at a tenth per second.
+    let (short, long) = (grown(0.25), grown(0.55));
+    assert!((long - short - 0.05).abs() < 0.005, "{short} {long}");
 }
 
 #[test]
@@ -264,4 +286,54 @@ fn the_rate_stays_within_its_limits() {
     assert_rate(&aimd, 2.0);
     aimd.update(&queued(30_000, 0.1 * MBIT, 0.3));
     assert_rate(&aimd, 1.0);
+}
+
+/// The rate after an update of the same state: an empty path for a while, with the capacity known or not.
+fn rate_after(known: Option<f64>, millis: u64, signals: &Signals) -> f64 {
+    let mut aimd = aimd();
+    if let Some(capacity) = known {
+        aimd.on_probe(capacity, true);
+    }
+    pass(&mut aimd, 0, millis);
+    aimd.update(signals);
+    aimd.rate()
+}
+
+proptest! {
+    /// Where a queue or the gradient shows congestion, a longer queue, less that arrives and a steeper gradient never lead to more.
+    /// Not so where a drain is doubted or others are competed with: there a queue that stays is a reason for the rate before.
+    #[test]
+    fn more_congestion_never_means_more_rate(
+        known in option::of(0.2..4.0_f64),
+        millis in 0..4_000_u64,
+        queues in (0.0..0.5_f64, 0.0..0.5_f64),
+        arriving in (0.1..6.0_f64, 0.1..6.0_f64),
+        over in (any::<bool>(), any::<bool>()),
+    ) {
+        let signals = |queue: f64, arriving: f64, overuse: bool| {
+            let busy = queued(millis, arriving * MBIT, queue);
+            Signals { overuse, capacity: busy.capacity.filter(|_| queue > busy.target), ..busy }
+        };
+        let less = signals(queues.0.min(queues.1), arriving.0.max(arriving.1), over.0 && over.1);
+        let more = signals(queues.0.max(queues.1), arriving.0.min(arriving.1), over.0 || over.1);
+        prop_assume!(more.capacity.is_some() && (more.standing > more.limit || more.overuse));
+        prop_assume!(!less.overuse || less.capacity.is_some());
+        let known = known.map(|known| known * MBIT);
+        let (less, more) = (rate_after(known, millis, &less), rate_after(known, millis, &more));
+        prop_assert!(more <= less + 1e-6, "{more} after more, {less} after less");
+    }
+
+    /// Congestion marks on a path without a queue never lead to more than none, nor more of them to more than less.
+    #[test]
+    fn more_marks_never_mean_more_rate(
+        known in option::of(0.2..4.0_f64),
+        millis in 0..4_000_u64,
+        arriving in 0.1..6.0_f64,
+        factors in (0.5..1.0_f64, 0.5..1.0_f64),
+    ) {
+        let known = known.map(|known| known * MBIT);
+        let rate = |marks| rate_after(known, millis, &Signals { marks, ..clear(millis, arriving * MBIT) });
+        let [none, less, more] = [None, Some(factors.0.max(factors.1)), Some(factors.0.min(factors.1))].map(rate);
+        prop_assert!(more <= less + 1e-6 && less <= none + 1e-6, "{more} {less} {none}");
+    }
 }

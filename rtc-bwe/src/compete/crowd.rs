@@ -12,6 +12,23 @@ const ONSET: Duration = Duration::from_millis(500);
 /// By so much less time and rise will do when there was a competition lately, or a path that changes again and again.
 const SUSPECT: u32 = 3;
 
+/// Of the time a queue lasts, at least this much must have been left to it: less sent than the link carries by so much. A sender
+/// that cannot give way finds its own queue there.
+const YIELDED: f64 = 0.05;
+
+/// What is known of a queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queue {
+    /// In seconds.
+    pub(crate) delay: f64,
+    /// Packets were lost from it.
+    pub(crate) lost: bool,
+    /// When the newest packet with a result left, and how many bytes were delivered up to it.
+    pub(crate) progress: (Instant, u64),
+    /// What arrives when the link carries nothing else, in b/s, as far as it is known.
+    pub(crate) capacity: Option<f64>,
+}
+
 /// A queue that did not go away.
 #[derive(Debug, Clone, Copy)]
 struct Lasting {
@@ -23,6 +40,9 @@ struct Lasting {
     rise: f64,
     /// It overflowed.
     lost: bool,
+    progress: (Instant, u64),
+    /// By how much it would have become shorter if it were ours, in seconds.
+    yielded: f64,
 }
 
 /// Watches a queue that does not go away although the rate gives way to it. One of our own flows does, and one that only a
@@ -42,25 +62,29 @@ impl Crowd {
         Self { config, lasting: None, competed: None, rebased: None }
     }
 
-    /// Takes the queue in seconds at a rate in b/s; `lost` if packets were lost from it. Says at what rate to compete.
-    pub(crate) fn watch(&mut self, now: Instant, queue: f64, rate: f64, lost: bool) -> Option<f64> {
+    /// Takes the queue at a rate in b/s. Says at what rate to compete.
+    pub(crate) fn watch(&mut self, now: Instant, queue: &Queue, rate: f64) -> Option<f64> {
         if !self.config.enabled {
             return None;
         }
-        let fresh = Lasting { since: now, rate, least: queue, rise: 0.0, lost: false };
+        let Queue { delay, lost, progress, capacity } = *queue;
+        let fresh = Lasting { since: now, rate, least: delay, rise: 0.0, lost: false, progress, yielded: 0.0 };
         let lasting = self.lasting.get_or_insert(fresh);
+        lasting.advance(progress, capacity);
         if now - lasting.since < ONSET {
-            lasting.least = queue;
+            lasting.least = delay;
             return None;
         }
-        lasting.least = lasting.least.min(queue);
-        lasting.rise = lasting.rise.max(queue - lasting.least);
+        lasting.least = lasting.least.min(delay);
+        lasting.rise = lasting.rise.max(delay - lasting.least);
         lasting.lost |= lost;
         let recent = self.competed.filter(|(ended, _)| now - *ended < self.config.memory);
         let is_suspect = recent.is_some() || self.rebased.is_some_and(|at| now - at < self.config.memory);
         let part = if is_suspect { SUSPECT } else { 1 };
         let is_filled = lasting.lost || lasting.rise > (self.config.rise / part).as_secs_f64();
-        if now - lasting.since <= self.config.patience / part || !is_filled {
+        let lasts = now - lasting.since;
+        let has_yielded = lasting.yielded >= YIELDED * lasts.as_secs_f64();
+        if lasts <= self.config.patience / part || !is_filled || !has_yielded {
             return None;
         }
         let before = lasting.rate.max(recent.map_or(0.0, |(_, rate)| rate));
@@ -90,17 +114,41 @@ impl Crowd {
     }
 }
 
+impl Lasting {
+    /// In a fluid queue, what was sent since fills it and the time since empties it.
+    fn advance(&mut self, progress: (Instant, u64), capacity: Option<f64>) {
+        if let Some(capacity) = capacity {
+            let bits = 8.0 * progress.1.saturating_sub(self.progress.1) as f64;
+            self.yielded += (progress.0 - self.progress.0).as_secs_f64() - bits / capacity;
+        }
+        self.progress = progress;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Watches a queue in ms, each 100 ms, at a rate that gives way; says when and at what rate to compete.
-    fn watch(crowd: &mut Crowd, queue_ms: impl Fn(u64) -> f64, lost_at: Option<u64>) -> Option<(u64, f64)> {
+    /// Watches a queue in ms, each 100 ms, at a rate that gives way, while so many bytes are sent each time; says when and at what
+    /// rate to compete.
+    fn watch_sending(
+        crowd: &mut Crowd,
+        sent_per_step: u64,
+        queue_ms: impl Fn(u64) -> f64,
+        lost_at: Option<u64>,
+    ) -> Option<(u64, f64)> {
         (0..100).find_map(|step| {
             let (now, rate) = (Instant::from_millis(100 * step), 1e6 - 5e3 * step as f64);
-            let rate = crowd.watch(now, queue_ms(step) / 1e3, rate, lost_at == Some(step));
+            let progress = (now, sent_per_step * step);
+            let (delay, lost) = (queue_ms(step) / 1e3, lost_at == Some(step));
+            let rate = crowd.watch(now, &Queue { delay, lost, progress, capacity: Some(1e6) }, rate);
             rate.map(|rate| (100 * step, rate))
         })
+    }
+
+    /// The same, with half of the capacity sent.
+    fn watch(crowd: &mut Crowd, queue_ms: impl Fn(u64) -> f64, lost_at: Option<u64>) -> Option<(u64, f64)> {
+        watch_sending(crowd, 6_250, queue_ms, lost_at)
     }
 
     fn crowd() -> Crowd {
@@ -122,6 +170,14 @@ mod tests {
     #[test]
     fn one_that_overflows_is_full() {
         assert!(watch(&mut crowd(), |_| 100.0, Some(10)).is_some());
+    }
+
+    #[test]
+    fn who_cannot_give_way_finds_its_own_queue() {
+        let rising = |step| 50.0 + 3.0 * step as f64;
+        assert_eq!(watch_sending(&mut crowd(), 12_500, rising, None), None, "as much as the link carries");
+        assert_eq!(watch_sending(&mut crowd(), 20_000, rising, Some(20)), None, "more");
+        assert!(watch_sending(&mut crowd(), 9_000, rising, None).is_some(), "less");
     }
 
     #[test]
