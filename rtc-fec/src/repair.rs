@@ -90,6 +90,8 @@ struct Tracked {
     air: u8,
     /// Whether its last chance is over, and its risk accounted for.
     over: bool,
+    /// Whether packets behind it tell what is in it as well.
+    covered: bool,
 }
 
 /// Decides what to send again, and when.
@@ -101,6 +103,8 @@ pub struct RepairScheduler {
     config: RepairConfig,
     path: LossModel,
     value: Value,
+    /// The same of packets that redundancy covers.
+    covered_value: Value,
     /// What a missed group is taken to cost above its repair, in packets; follows the residual.
     premium: f64,
     tracked: VecDeque<Tracked>,
@@ -128,6 +132,7 @@ impl RepairScheduler {
         chain.set_losses(losses);
         Ok(Self {
             value: Value::new(losses, premium),
+            covered_value: Value::new(losses, premium * config.covered_worth),
             path,
             premium,
             tracked: VecDeque::with_capacity(config.max_packets),
@@ -157,7 +162,7 @@ impl RepairScheduler {
             self.stats.forgotten += 1;
             self.tracked.pop_front();
         }
-        self.tracked.push_back(Tracked { seq, deadline, air: 1, over: false });
+        self.tracked.push_back(Tracked { seq, deadline, air: 1, over: false, covered: false });
         self.flights.push(now, Carried::Media(seq));
     }
 
@@ -192,6 +197,14 @@ impl RepairScheduler {
     pub fn on_covered(&mut self, now: Instant, seq: SeqNum) {
         if let Ok(at) = self.position(seq) {
             self.arrived(now, at);
+        }
+    }
+
+    /// Takes note that redundancy inside packets behind this one tells what is in it, in less quality
+    /// ([`RepairConfig::covered_worth`]): what the budget does not give to all then goes to those that nothing else tells.
+    pub fn on_redundant(&mut self, seq: SeqNum) {
+        if let Ok(at) = self.position(seq) {
+            self.tracked[at].covered = true;
         }
     }
 
@@ -308,7 +321,7 @@ impl RepairScheduler {
         // Word of what arrived in time comes a round after the last chance at the latest.
         if now > self.last_chance(&packet) + self.path.round() + self.config.margin {
             self.stats.missed += 1;
-            self.broken(packet.deadline);
+            self.broken(&packet);
             return;
         }
         self.stats.delivered += 1;
@@ -321,11 +334,16 @@ impl RepairScheduler {
         }
     }
 
-    /// The group of this deadline will not be whole in time.
-    fn broken(&mut self, deadline: Instant) {
-        if self.last_broken.replace(deadline) != Some(deadline) {
+    /// What it is worth to bring this packet back, of one that nothing else tells of.
+    fn worth(&self, packet: &Tracked) -> f64 {
+        if packet.covered { self.config.covered_worth } else { 1.0 }
+    }
+
+    /// The group of this packet will not be whole in time.
+    fn broken(&mut self, packet: &Tracked) {
+        if self.last_broken.replace(packet.deadline) != Some(packet.deadline) {
             self.stats.groups_broken += 1;
-            self.set_premium(self.premium * (1.0 + RAISE));
+            self.set_premium(self.premium * (1.0 + RAISE * self.worth(packet)));
         }
     }
 
@@ -340,6 +358,7 @@ impl RepairScheduler {
     fn reprice(&mut self) {
         let losses = losses_on(&self.path);
         self.value = Value::new(losses, self.premium);
+        self.covered_value = Value::new(losses, self.premium * self.config.covered_worth);
         self.chain.set_losses(losses);
     }
 }

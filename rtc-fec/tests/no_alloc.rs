@@ -45,11 +45,14 @@ fn steady_state_does_not_allocate() {
     assert_eq!(ulpfec_encoder(&packets), 0, "ULPFEC encoder");
     assert_eq!(repair_scheduler(&packets), 0, "repair driven by the sender");
     assert_eq!(linear_encoder(&packets, &mut rlc()), 0, "RLC encoder");
+    assert_eq!(linear_encoder(&packets, &mut short_rlc()), 0, "RLC encoder, short form");
     assert_eq!(linear_encoder(&packets, &mut cauchy()), 0, "Cauchy encoder");
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
-    for (name, blocks) in
-        [("RLC", linear_decoder(&packets, &mut rlc())), ("Cauchy", linear_decoder(&packets, &mut cauchy()))]
-    {
+    for (name, blocks) in [
+        ("RLC", linear_decoder(&packets, &mut rlc())),
+        ("short RLC", linear_decoder(&packets, &mut short_rlc())),
+        ("Cauchy", linear_decoder(&packets, &mut cauchy())),
+    ] {
         assert!(blocks <= 30, "{name} decoder: {blocks}");
     }
     let blocks = ulpfec_decoder(&packets);
@@ -281,6 +284,12 @@ fn rlc() -> RlcEncoder {
     RlcEncoder::new(RlcEncoderConfig::default()).unwrap()
 }
 
+fn short_rlc() -> RlcEncoder {
+    let mut config = RlcEncoderConfig::default();
+    config.short = Some(MEDIA);
+    RlcEncoder::new(config).unwrap()
+}
+
 fn cauchy() -> CauchyEncoder {
     CauchyEncoder::new(CauchyEncoderConfig::default()).unwrap()
 }
@@ -298,7 +307,9 @@ fn linear_encoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
 }
 
 fn linear_decoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
-    let mut decoder = RlcDecoder::new(RlcDecoderConfig::default()).unwrap();
+    let mut config = RlcDecoderConfig::default();
+    config.short = Some(MEDIA);
+    let mut decoder = RlcDecoder::new(config).unwrap();
     // Made beforehand: what is counted is the decoder's.
     let mut repairs = Vec::new();
     for packet in packets {

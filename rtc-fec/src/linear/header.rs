@@ -73,6 +73,11 @@ impl Header {
         Ok((Self { code, base: SeqNum(u16::from_be_bytes([b0, b1])), covered }, symbol))
     }
 
+    /// The newest packet covered.
+    pub(crate) fn last(&self) -> SeqNum {
+        self.base + u16::try_from(self.covered.span().saturating_sub(1)).unwrap_or(u16::MAX)
+    }
+
     /// The header on the wire, and how much of it there is. Something must be covered, the first included.
     pub(crate) fn to_bytes(self) -> ([u8; Self::MAX_LEN], usize) {
         let mut bytes = [0; Self::MAX_LEN];
@@ -89,9 +94,7 @@ impl Header {
         if !masked {
             return (bytes, FIXED_LEN);
         }
-        for (bytes, word) in bytes[FIXED_LEN..].chunks_exact_mut(8).zip(self.covered.0) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
+        bytes[FIXED_LEN..].copy_from_slice(&self.covered.mask());
         (bytes, FIXED_LEN + span.div_ceil(8))
     }
 }
@@ -107,8 +110,17 @@ impl Covered {
         Self(core::array::from_fn(word))
     }
 
+    /// The mask on the wire, and zeros after it.
+    pub(super) fn mask(&self) -> [u8; MAX_SPAN / 8] {
+        let mut bytes = [0; MAX_SPAN / 8];
+        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
+        bytes
+    }
+
     /// The first packet is the most significant bit of the first byte.
-    fn from_mask(mask: &[u8]) -> Self {
+    pub(super) fn from_mask(mask: &[u8]) -> Self {
         let mut bytes = [0; MAX_SPAN / 8];
         bytes[..mask.len()].copy_from_slice(mask);
         let mut covered = Self::default();

@@ -26,7 +26,7 @@ const EARLY: f64 = 1.01;
 type Distribution = [f64; MAX_NEED + 1];
 
 /// A group of packets with one deadline.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Group {
     /// Packets not known to have arrived, by how many copies of them are in the air.
     pub(super) unknown: [u16; MAX_AIR + 1],
@@ -36,6 +36,15 @@ pub(super) struct Group {
     pub(super) coded: u16,
     /// What it costs if this group is not whole after all in the air has landed.
     pub(super) premium: f64,
+    /// Most of the need that stays for the groups after this one: where packets are given up, as many as there are repair packets
+    /// over these and later ones, each of which it may take to leave one out. New ones do not cover what is given up.
+    pub(super) carry: u16,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { unknown: [0; MAX_AIR + 1], held: 0, coded: 0, premium: 0.0, carry: u16::MAX }
+    }
 }
 
 impl Group {
@@ -91,6 +100,7 @@ impl Chain {
             before[..=most].copy_from_slice(need);
             add_missing(need, group, self.losses);
             take(need, group, self.losses.loss);
+            cap(need, group);
         }
         let mut cost =
             need.iter().zip(0_u32..).map(|(p, n)| p * f64::from(n)).sum::<f64>() * EARLY / (1.0 - self.losses.loss);
@@ -99,6 +109,7 @@ impl Chain {
         let never = &mut never[..=most];
         for (index, (group, before)) in groups.iter().zip(self.before.iter()).enumerate().rev() {
             never[0] = 0.0;
+            uncap(never, group);
             untake(never, group, self.losses.loss);
             let risk = not_whole(group, &before[..=most], never, self.losses);
             each(index, risk);
@@ -150,6 +161,21 @@ fn take(need: &mut [f64], group: &Group, loss: f64) {
             let falls = need.get(n + 1).map_or(0.0, |above| above * arrives);
             need[n] = need[n] * stays + falls;
         }
+    }
+}
+
+/// Drops what of the need is not carried on.
+fn cap(need: &mut [f64], group: &Group) {
+    if let Some((most, above)) = need.get_mut(usize::from(group.carry)..).and_then(<[f64]>::split_first_mut) {
+        *most += above.iter().sum::<f64>();
+        above.fill(0.0);
+    }
+}
+
+/// A function of the need after [`cap`] as one of the need before.
+fn uncap(function: &mut [f64], group: &Group) {
+    if let Some((most, above)) = function.get_mut(usize::from(group.carry)..).and_then(<[f64]>::split_first_mut) {
+        above.fill(*most);
     }
 }
 
@@ -219,6 +245,17 @@ mod tests {
         let both = 0.25;
         let second = 0.5;
         assert!((risk(&groups, 0.5) - ((1.0 - both) + (1.0 - second))).abs() < 1e-12);
+    }
+
+    /// One is given up, and no repair packet is over it: a new one over the next does not have to solve it. With one over both, it
+    /// takes that one.
+    #[test]
+    fn what_is_given_up_is_not_needed() {
+        let given_up = |carry| Group { premium: 0.0, carry, ..group(&[1], 0, 0) };
+        let next = |held, coded| group(&[1], held, coded);
+        assert!((risk(&[given_up(0), next(0, 1)], 0.5) - 0.5).abs() < 1e-12);
+        assert!((risk(&[given_up(1), next(1, 1)], 0.5) - 0.5).abs() < 1e-12);
+        assert!((risk(&[given_up(u16::MAX), next(0, 1)], 0.5) - 1.0).abs() < 1e-12);
     }
 
     #[test]

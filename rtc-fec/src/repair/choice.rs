@@ -19,6 +19,10 @@ struct Pool {
     len: usize,
     /// The first packet.
     first: usize,
+    /// The first packet that is not given up.
+    live: usize,
+    /// Repair packets that arrived over both what is given up and what is not.
+    astride: u16,
 }
 
 impl RepairScheduler {
@@ -56,7 +60,8 @@ impl RepairScheduler {
                 offer(gain, Carried::Copy(self.least_in_air(pool, at)));
             }
             changed[at] = pool.groups[at];
-            let covered = pool.ends[at] - pool.first;
+            // What is given up is not to be solved with the rest.
+            let covered = pool.ends[at].saturating_sub(pool.live);
             if covered > 1 {
                 changed[at].coded += 1;
                 let gain = before - self.chain.cost(&changed[..pool.len]) - self.config.coded_cost;
@@ -77,7 +82,8 @@ impl RepairScheduler {
 
     /// The groups from this packet on that are looked at together.
     fn pool(&self, now: Instant, first: usize) -> Pool {
-        let mut pool = Pool { groups: [Group::default(); MAX_GROUPS], ends: [first; MAX_GROUPS], len: 0, first };
+        let (groups, ends) = ([Group::default(); MAX_GROUPS], [first; MAX_GROUPS]);
+        let mut pool = Pool { groups, ends, len: 0, first, live: first, astride: 0 };
         let mut deadline = None;
         for (at, packet) in self.tracked.iter().enumerate().skip(first) {
             if deadline != Some(packet.deadline) {
@@ -90,14 +96,32 @@ impl RepairScheduler {
             }
             pool.groups[pool.len - 1].unknown[usize::from(packet.air).min(MAX_AIR)] += 1;
             pool.ends[pool.len - 1] = at + 1;
-        }
-        for (first, last, held) in self.flights.coded() {
-            if let Some(group) = self.end_of(&pool, first, last) {
-                let group = &mut pool.groups[group];
-                *(if held { &mut group.held } else { &mut group.coded }) += 1;
+            if packet.over {
+                pool.live = at + 1;
             }
         }
+        self.add_coded(&mut pool);
         pool
+    }
+
+    /// Adds the repair packets over more than one packet that are not lost.
+    fn add_coded(&self, pool: &mut Pool) {
+        // Packets of one deadline are given up together, the oldest first.
+        let given_up = pool.ends[..pool.len].iter().position(|end| *end == pool.live);
+        let given_up = given_up.map(|group| (group, self.tracked[pool.live - 1].seq));
+        let mut carry = 0;
+        for (first, last, held) in self.flights.coded() {
+            let Some(end) = self.end_of(pool, first, last) else { continue };
+            if given_up.is_some_and(|(group, seq)| end > group && !first.is_newer_than(seq)) {
+                carry += 1;
+                pool.astride += u16::from(held);
+            }
+            let group = &mut pool.groups[end];
+            *(if held { &mut group.held } else { &mut group.coded }) += 1;
+        }
+        if let Some((group, _)) = given_up {
+            pool.groups[group].carry = carry;
+        }
     }
 
     /// The group that a repair packet ends at: that of the newest unknown packet it covers.
@@ -118,8 +142,9 @@ impl RepairScheduler {
             return 0.0;
         }
         let left = self.last_chance(packet).saturating_since(now).as_secs_f64();
+        let value = if packet.covered { &self.covered_value } else { &self.value };
         // The last round begins somewhere within the round, on average in its middle.
-        self.value.premium_at(left / self.path.round().as_secs_f64().max(1e-3) - 0.5)
+        value.premium_at(left / self.path.round().as_secs_f64().max(1e-3) - 0.5)
     }
 
     /// Takes as delivered what the repair packets that arrived solve.
@@ -127,15 +152,18 @@ impl RepairScheduler {
         let mut first = 0;
         while first < self.tracked.len() {
             let pool = self.pool(now, first);
-            let (mut need, mut solved) = (0_i32, first);
+            let (mut need, mut from, mut solved) = (0_i32, first, first);
             for (group, end) in pool.groups[..pool.len].iter().zip(pool.ends) {
                 need = (need + i32::from(group.missing()) - i32::from(group.held)).max(0);
-                if need == 0 {
+                if end == pool.live && need > i32::from(pool.astride) {
+                    // There are too few over what is given up to solve it; those there are must leave it out.
+                    (need, from, solved) = (pool.astride.into(), end, end);
+                } else if need == 0 {
                     solved = end;
                 }
             }
-            let known = solved - first;
-            (0..known).for_each(|_| self.arrived(now, first));
+            let known = solved - from;
+            (0..known).for_each(|_| self.arrived(now, from));
             first = pool.ends[pool.len - 1] - known;
         }
     }
@@ -155,11 +183,11 @@ impl RepairScheduler {
                 at += 1;
                 continue;
             }
-            let deadline = packet.deadline;
+            let packet = *packet;
             self.tracked.remove(at);
-            self.flights.discard(seq);
+            self.flights.spend(seq);
             self.stats.missed += 1;
-            self.broken(deadline);
+            self.broken(&packet);
         }
         let oldest = self.tracked.front().map_or(now, |packet| packet.deadline.min(now));
         self.flights.forget_before(oldest - round * 4 - Duration::from_secs(1));

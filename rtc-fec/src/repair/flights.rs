@@ -119,15 +119,22 @@ impl Flights {
         })
     }
 
-    /// Repair packets over this packet are of no more use: it will not be known.
-    pub(super) fn discard(&mut self, seq: SeqNum) {
-        for record in &mut self.records {
+    /// This packet will not be known: to leave it out of the repair packets over it takes one of those that arrived, of which the
+    /// one that ends first does least for others.
+    pub(super) fn spend(&mut self, seq: SeqNum) {
+        let mut spent: Option<(usize, SeqNum)> = None;
+        for (at, record) in self.records.iter().enumerate() {
             if let Carried::Coded { first, last } = record.carried
+                && record.fate == Fate::Arrived
                 && !first.is_newer_than(seq)
                 && !seq.is_newer_than(last)
+                && spent.is_none_or(|(_, end)| end.is_newer_than(last))
             {
-                record.fate = Fate::Lost;
+                spent = Some((at, last));
             }
+        }
+        if let Some((at, _)) = spent {
+            self.records[at].fate = Fate::Lost;
         }
     }
 

@@ -101,6 +101,23 @@ fn what_the_receiver_has_by_other_means_is_not_sent_again() {
     assert_eq!((scheduler.stats().delivered, scheduler.in_doubt()), (2, 0));
 }
 
+/// One repair packet is left, for two packets: it is for the older as its time is up sooner, unless that is told elsewhere.
+#[test]
+fn what_nothing_else_tells_comes_first() {
+    for (covered, expected) in [(false, 1), (true, 2)] {
+        let mut scheduler = scheduler(0.8, 40);
+        scheduler.set_budget(Some(0.5));
+        media(&mut scheduler, 0, 1);
+        media(&mut scheduler, 20, 2);
+        if covered {
+            scheduler.on_redundant(SeqNum(1));
+        }
+        scheduler.on_redundant(SeqNum(7));
+        scheduler.on_feedback(at(270), &[result(1, false), result(2, false)]);
+        assert_eq!(all(&mut scheduler, 270), [Carried::Copy(SeqNum(expected))], "{covered}");
+    }
+}
+
 #[test]
 fn a_missed_packet_is_counted_and_was_expected_to_be() {
     let mut scheduler = scheduler(0.7, 40);
@@ -147,5 +164,6 @@ fn settings_out_of_range_are_refused() {
     assert!(with(|config| config.coded_cost = f64::NAN).is_some());
     assert!(with(|config| config.max_packets = 1).is_some());
     assert!(with(|config| config.burst = 0.0).is_some());
+    assert!(with(|config| config.covered_worth = 1.1).is_some());
     assert_eq!(with(|_| ()), None);
 }

@@ -7,7 +7,8 @@ use rtc_core::{ConfigError, Fault, Malformed, PayloadType, RtpPacket, SeqNum, Ss
 use super::{MAX_WINDOW, coefficients};
 use crate::continuity::{Continuity, Run, same_run};
 use crate::linear::{
-    Code, Header, LENGTH_LEN, MAX_SPAN, MAX_UNKNOWN, Place, Solved, Solver, Window, length_product, packet_of,
+    Code, Common, Header, LENGTH_LEN, MAX_SPAN, MAX_UNKNOWN, Place, Short, Solved, Solver, Window, length_product,
+    packet_of,
 };
 use crate::parity::{Lag, Outlook};
 use crate::{POOL_LEN, cauchy};
@@ -25,11 +26,14 @@ pub struct RlcDecoderConfig {
     /// Repair packets held until enough of what they cover is there, 1 to 128; those with the oldest packets go first. 64, as
     /// many as one repair packet covers.
     pub max_repairs: usize,
+    /// Payload type of the media that repair packets in the short form cover
+    /// ([`RlcEncoderConfig::short`](super::RlcEncoderConfig::short)). None: such repair packets are refused.
+    pub short: Option<PayloadType>,
 }
 
 impl Default for RlcDecoderConfig {
     fn default() -> Self {
-        Self { payload_type: PayloadType::new(126), ssrc: None, window: 512, max_repairs: 64 }
+        Self { payload_type: PayloadType::new(126), ssrc: None, window: 512, max_repairs: 64, short: None }
     }
 }
 
@@ -97,6 +101,8 @@ pub struct RlcDecoder {
     /// Which packet each column is.
     columns: Vec<Option<SeqNum>>,
     ready: VecDeque<RtpPacket>,
+    /// The symbol of a repair packet in the short form, in full.
+    full: Vec<u8>,
     pool: BytesMut,
     stats: RlcDecoderStats,
 }
@@ -122,6 +128,7 @@ impl RlcDecoder {
             solver: Solver::new(config.max_repairs),
             columns: vec![None; MAX_UNKNOWN],
             ready: VecDeque::with_capacity(config.window),
+            full: Vec::with_capacity(1_500),
             pool: BytesMut::with_capacity(POOL_LEN),
             stats: RlcDecoderStats::default(),
         })
@@ -291,6 +298,68 @@ impl RlcDecoder {
         }
     }
 
+    /// A repair packet in the short form: works out what is not in it.
+    fn insert_short(&mut self, packet: &RtpPacket, media: PayloadType) -> Result<(), Malformed> {
+        let ssrc = self.config.ssrc.or(self.ssrc);
+        let (short, rest) =
+            Short::parse(packet, media, ssrc.unwrap_or_default()).inspect_err(|_| self.stats.malformed += 1)?;
+        let (header, common) = (short.header, short.common);
+        let mut covered = [(SeqNum(0), 0); MAX_WINDOW];
+        let covered = covered_by(&header, &mut covered);
+        let parts = match common.equal {
+            true => Common::length_sum(covered, rest.len()).map(|length| (length, rest)),
+            false => rest.split_first_chunk().map(|(length, symbol)| (*length, symbol)),
+        };
+        let Some((length, symbol)) = parts else {
+            self.stats.malformed += 1;
+            return Err(Malformed::new("short linear repair", Fault::Length));
+        };
+        self.count(packet);
+        // Of which stream it is has to be known.
+        if ssrc.is_none() {
+            self.stats.expired += 1;
+            return Ok(());
+        }
+        if !self.reach(&header) {
+            return Ok(());
+        }
+        let last = header.last();
+        let as_told =
+            |packet: &RtpPacket| common.fits(packet, last) && (!common.equal || packet.payload().len() == symbol.len());
+        if covered.iter().any(|(seq, _)| self.window.packet(*seq).is_some_and(|packet| !as_told(packet))) {
+            self.stats.corrupt += 1;
+            return Ok(());
+        }
+        let mut full = core::mem::take(&mut self.full);
+        full.clear();
+        full.extend_from_slice(&common.sum(covered, last));
+        full.extend_from_slice(symbol);
+        self.work_in(&header, length, &full);
+        self.full = full;
+        self.recover();
+        Ok(())
+    }
+
+    fn count(&mut self, packet: &RtpPacket) {
+        self.stats.repairs += 1;
+        self.stats.repair_bytes += packet.payload().len() as u64;
+    }
+
+    /// Lets the window reach over what a repair packet covers; whether it does.
+    fn reach(&mut self, header: &Header) -> bool {
+        let last = header.last();
+        let near = |newest| same_run(newest, header.base) && same_run(newest, last);
+        if self.window.newest().is_none_or(near) {
+            self.advance(last);
+        }
+        if !self.window.reaches(header.base) || !self.window.reaches(last) {
+            self.stats.expired += 1;
+            return false;
+        }
+        self.lag.learn(self.window.newest().unwrap_or(last), header.base);
+        true
+    }
+
     /// Works in a repair packet all of whose packets the window reaches.
     fn work_in(&mut self, header: &Header, length: [u8; LENGTH_LEN], symbol: &[u8]) {
         let mut covered = [(SeqNum(0), 0); MAX_WINDOW];
@@ -381,24 +450,19 @@ impl FecDecoder for RlcDecoder {
 
     fn insert_repair(&mut self, packet: &RtpPacket) -> Result<(), Malformed> {
         let parsed = match packet.payload_type() == self.config.payload_type {
+            true if Short::is(packet.payload()) => match self.config.short {
+                Some(media) => return self.insert_short(packet, media),
+                None => Err(Malformed::new("linear repair", Fault::Version)),
+            },
             true => parse(packet.payload()),
             false => Err(Malformed::new("linear repair", Fault::Type)),
         };
         let (header, length, symbol) = parsed.inspect_err(|_| self.stats.malformed += 1)?;
-        self.stats.repairs += 1;
-        self.stats.repair_bytes += packet.payload().len() as u64;
-        let last = header.base + header.covered.offsets().last().unwrap_or_default();
-        let near = |newest| same_run(newest, header.base) && same_run(newest, last);
-        if self.window.newest().is_none_or(near) {
-            self.advance(last);
+        self.count(packet);
+        if self.reach(&header) {
+            self.work_in(&header, length, symbol);
+            self.recover();
         }
-        if !self.window.reaches(header.base) || !self.window.reaches(last) {
-            self.stats.expired += 1;
-            return Ok(());
-        }
-        self.lag.learn(self.window.newest().unwrap_or(last), header.base);
-        self.work_in(&header, length, symbol);
-        self.recover();
         Ok(())
     }
 
@@ -406,7 +470,6 @@ impl FecDecoder for RlcDecoder {
         self.ready.pop_front()
     }
 }
-
 /// The packets a repair packet covers and their coefficients, but those that are zero.
 fn covered_by<'a>(header: &Header, covered: &'a mut [(SeqNum, u8); MAX_WINDOW]) -> &'a [(SeqNum, u8)] {
     let mut factors = [0; MAX_WINDOW];

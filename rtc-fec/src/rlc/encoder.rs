@@ -4,7 +4,9 @@ use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 
 use super::{MAX_WINDOW, coefficients};
 use crate::POOL_LEN;
-use crate::linear::{Code, Covered, Header, LENGTH_LEN, MAX_SPAN, Place, Window, length_product};
+use crate::linear::{
+    Code, Common, Covered, Header, LENGTH_LEN, MAX_SPAN, Place, RTP_LEN, Short, Window, length_product,
+};
 use crate::simd::dot;
 
 /// Repair packets due at most until polled.
@@ -29,6 +31,11 @@ pub struct RlcEncoderConfig {
     /// Repair packets for each packet of media, 0 to 64, that [`FecEncoder::poll_repair`] gives; see
     /// [`RlcEncoder::set_overhead`]. 0.5.
     pub overhead: f64,
+    /// Media of this payload type whose headers are as regular as those of voice is covered in a short form, 15 bytes less or
+    /// more: what its headers sum up to is not told. None: of all media everything is covered, which shows damage more often, and
+    /// works where repair packets are renumbered on the way. For packets hardly longer than their headers, without header
+    /// extensions; the receiver must be told as well ([`RlcDecoderConfig::short`](super::RlcDecoderConfig::short)).
+    pub short: Option<PayloadType>,
 }
 
 impl Default for RlcEncoderConfig {
@@ -40,6 +47,7 @@ impl Default for RlcEncoderConfig {
             window: 32,
             density: 15,
             overhead: 0.5,
+            short: None,
         }
     }
 }
@@ -205,12 +213,22 @@ impl RlcEncoder {
         self.stats
     }
 
+    /// What the headers of these packets have in common, newest first, if that is enough for the short form.
+    fn common(&self, seqs: &[SeqNum]) -> Option<Common> {
+        // Zeros among the factors would be told by the density, for which there is no room.
+        let payload_type = self.config.short.filter(|_| self.config.density == 15)?;
+        let packets = seqs.iter().rev().filter_map(|seq| self.history.packet(*seq));
+        Common::of(packets).filter(|common| common.payload_type == payload_type)
+    }
+
     /// A repair packet over these packets, newest first, all of which are remembered.
     fn make(&mut self, seqs: &[SeqNum]) -> Option<RtpPacket> {
         let base = *seqs.last()?;
         let mut covered = Covered::default();
         let mut factors = [0; MAX_WINDOW];
-        coefficients(self.next_key, self.config.density, &mut factors[..seqs.len()]);
+        let common = self.common(seqs);
+        let key = if common.is_some() { self.next_seq.0 } else { self.next_key };
+        coefficients(key, self.config.density, &mut factors[..seqs.len()]);
         let (mut terms, mut length, mut longest) = ([(0, &[][..]); MAX_WINDOW], [0; LENGTH_LEN], 0);
         for ((term, seq), factor) in terms.iter_mut().zip(seqs.iter().rev()).zip(factors) {
             let packet = self.history.packet(*seq)?;
@@ -222,11 +240,22 @@ impl RlcEncoder {
         self.symbol.clear();
         self.symbol.resize(longest, 0);
         dot(&mut self.symbol, &terms[..seqs.len()]);
-        let code = Code::Rlc { key: self.next_key, density: self.config.density };
-        let (header, len) = Header { code, base, covered }.to_bytes();
-        let (seq, timestamp) = (self.next_seq, self.timestamp);
-        let ssrc = self.config.ssrc.or(self.ssrc)?;
-        let repair = self.model.repack_in(&mut self.pool, &[&header[..len], &length, &self.symbol], |header| {
+        let header = Header { code: Code::Rlc { key, density: self.config.density }, base, covered };
+        let (seq, ssrc) = (self.next_seq, self.config.ssrc.or(self.ssrc)?);
+        let timestamp = common.map_or(self.timestamp, |common| common.timestamp);
+        let (full, short);
+        let parts: [&[u8]; 3] = match common {
+            Some(common) => {
+                short = Short { header, common }.to_bytes();
+                let lengths = if common.equal { &[][..] } else { &length };
+                [&short.0[..short.1], lengths, &self.symbol[RTP_LEN..]]
+            }
+            None => {
+                full = header.to_bytes();
+                [&full.0[..full.1], &length, &self.symbol]
+            }
+        };
+        let repair = self.model.repack_in(&mut self.pool, &parts, |header| {
             header.set_seq(seq);
             header.set_timestamp(timestamp);
             header.set_ssrc(ssrc);

@@ -7,7 +7,7 @@ use rtc_core::bwe::{Ecn, PacketResult, SentPacket};
 use rtc_core::fec::{FecDecoder, FecEncoder};
 use rtc_core::testkit::netem::{Loss, Netem, NetemConfig};
 use rtc_core::time::{Instant, earliest};
-use rtc_core::{ConfigError, DataSize, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{ConfigError, DataSize, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
 use rtc_fec::loss::{LossConfig, LossEstimator};
 use rtc_fec::repair::{Carried, RepairConfig, RepairScheduler};
 use rtc_fec::rlc::{RlcDecoder, RlcDecoderConfig, RlcEncoder, RlcEncoderConfig};
@@ -90,8 +90,8 @@ struct Books {
 
 /// Sends a stream over `path`.
 pub(in crate::fec) fn run(flow: &Grouped, path: &Path, repair: RepairConfig) -> Result<Outcome, ConfigError> {
-    let mut sender = Sender::new(repair, path)?;
-    let mut receiver = Receiver::new()?;
+    let mut sender = Sender::new(flow, repair, path)?;
+    let mut receiver = Receiver::new(flow)?;
     let interval = Duration::from_millis(flow.interval_ms);
     let groups = usize::try_from(path.seconds * 1_000 / flow.interval_ms).unwrap_or(0);
     let mut books = Books::new(flow, groups);
@@ -183,7 +183,7 @@ fn pair(loss: Loss, round_trip: Duration, seed: u64) -> Result<Pair, ConfigError
 }
 
 impl Sender {
-    fn new(repair: RepairConfig, path: &Path) -> Result<Self, ConfigError> {
+    fn new(flow: &Grouped, repair: RepairConfig, path: &Path) -> Result<Self, ConfigError> {
         let mut history = RtxHistoryConfig::default();
         history.payload_types = vec![RtxPayloadType { rtx: RETRANSMISSION, original: MEDIA }];
         // The scheduler decides: a copy again within a round trip is on purpose.
@@ -192,6 +192,7 @@ impl Sender {
         (loss.rtt, loss.feedback_interval) = (path.round_trip, Some(path.feedback));
         let mut encoder = RlcEncoderConfig::default();
         encoder.window = rtc_fec::rlc::MAX_WINDOW;
+        encoder.short = short(flow);
         Ok(Self {
             scheduler: RepairScheduler::new(repair)?,
             history: RtxHistory::new(history)?,
@@ -265,12 +266,13 @@ impl Sender {
 }
 
 impl Receiver {
-    fn new() -> Result<Self, ConfigError> {
+    fn new(flow: &Grouped) -> Result<Self, ConfigError> {
         let mut rtx = RtxReceiverConfig::default();
         rtx.payload_types = vec![RtxPayloadType { rtx: RETRANSMISSION, original: MEDIA }];
         let mut decoder = RlcDecoderConfig::default();
         // Of frames of 20 packets, all of a deadline may be under repair.
         decoder.max_repairs = 128;
+        decoder.short = short(flow);
         Ok(Self { rtx: RtxReceiver::new(rtx)?, decoder: RlcDecoder::new(decoder)?, arrived: VecDeque::new() })
     }
 
@@ -368,6 +370,11 @@ impl Books {
             ..Outcome::default()
         }
     }
+}
+
+/// Packets of voice are hardly longer than their headers.
+fn short(flow: &Grouped) -> Option<PayloadType> {
+    (flow.packets == 1).then_some(MEDIA)
 }
 
 #[cfg(test)]
