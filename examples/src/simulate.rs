@@ -97,6 +97,7 @@ struct End {
     endpoint: Endpoint,
     clock: SkewedClock,
     microphone: Microphone,
+    microphone_open: bool,
     speaker: AudioBuffer,
     /// Sound card frames done.
     frames: u64,
@@ -116,6 +117,7 @@ impl End {
                 setup.says[index].clone(),
                 AudioBuffer::new(setup.voice.channels, frame, RATE)?,
             ),
+            microphone_open: true,
             speaker: AudioBuffer::new(setup.voice.channels, frame, RATE)?,
             frames: 0,
         })
@@ -147,6 +149,10 @@ impl Call {
                 let [talks, listens] = if index == 0 { [0, 1] } else { [1, 0] };
                 let pulled = end.endpoint.play(local, end.speaker.as_mut());
                 self.ways[listens].played(now, pulled, end.speaker.as_ref(), &end.endpoint);
+                if now >= self.until && end.microphone_open {
+                    end.endpoint.close_microphone(local);
+                    end.microphone_open = false;
+                }
                 if now < self.until {
                     let frame = end.microphone.next_frame();
                     self.ways[talks].said(frame);

@@ -123,6 +123,11 @@ impl Endpoint {
         self.sender.capture(now, sound);
     }
 
+    /// Nothing more will be captured: the last words are protected as those before them were.
+    pub fn close_microphone(&mut self, now: Instant) {
+        self.sender.close(now);
+    }
+
     /// Fills what the loudspeaker is to play, 48 kHz, any number of samples.
     pub fn play(&mut self, now: Instant, out: AudioMut<'_>) -> Pulled {
         self.receiver.play(now, out)
@@ -161,6 +166,7 @@ impl Endpoint {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.session.handle_timeout(now);
         self.estimator.handle_timeout(now);
+        self.sender.trail(now);
         self.listen(now);
     }
 

@@ -6,7 +6,7 @@ use rtc_core::audio::{AudioBuffer, AudioRef};
 use rtc_core::bwe::PacketResult;
 use rtc_core::codec::AudioEncoder;
 use rtc_core::fec::FecEncoder;
-use rtc_core::opus::{OpusEncoder, Redundancy};
+use rtc_core::opus::{OpusDecoder, OpusEncoder, Redundancy};
 use rtc_core::pacing::{Enqueued, Pacer, Priority};
 use rtc_core::testkit::rng::Rng;
 use rtc_core::time::{Instant, earliest};
@@ -63,6 +63,8 @@ pub(super) struct Sender {
     config: VoiceConfig,
     streams: Streams,
     encoder: OpusEncoder,
+    /// Reads what deep redundancy the encoder made.
+    reader: OpusDecoder,
     /// The frame being filled, of which the first `frame_len` samples will be sent.
     frame: AudioBuffer,
     frame_len: usize,
@@ -71,6 +73,8 @@ pub(super) struct Sender {
     pool: BytesMut,
     next_seq: SeqNum,
     next_timestamp: RtpTime,
+    /// The next silence after the last words, and the last.
+    trailing: Option<[Instant; 2]>,
     /// Whether the packet before was left out, so that the next begins a talkspurt (RFC 3551 §4.1).
     silent: bool,
     protection: Protection,
@@ -122,11 +126,14 @@ impl Sender {
         (rlc.payload_type, rlc.ssrc, rlc.window) = (RLC, Some(streams.coded), MAX_WINDOW);
         let mut repair = RepairConfig::default();
         repair.residual = RESIDUAL;
+        // Of what is spared while redundancy covers what is said, a pause has use for some: no redundancy covers that.
+        repair.burst = 80.0;
         let protection = Protection::unknown(config.limits);
         let mut sender = Self {
             config,
             streams,
             encoder: OpusEncoder::new(&config.opus())?,
+            reader: OpusDecoder::new(config.format())?,
             frame: AudioBuffer::new(config.channels, MAX_FRAME, RATE)?,
             frame_len: samples_in(protection.packet_time),
             filled: 0,
@@ -134,6 +141,7 @@ impl Sender {
             pool: BytesMut::new(),
             next_seq: SeqNum(u16::from_be_bytes([s0, s1])),
             next_timestamp: first_timestamp,
+            trailing: None,
             silent: true,
             protection,
             red: RedEncoder::new(red)?,
@@ -173,10 +181,36 @@ impl Sender {
             self.filled += part.samples();
             self.send_again(now);
             if self.filled == self.frame_len {
-                self.send_frame(now);
+                self.send_frame(now, false);
                 self.filled = 0;
                 self.frame_len = samples_in(self.protection.packet_time);
             }
+        }
+    }
+
+    /// No more is captured: what was said last goes on to be told in packets of silence behind it, as it would be in the middle
+    /// of a talk.
+    pub(super) fn close(&mut self, now: Instant) {
+        let behind = match self.protection {
+            Protection { dred: Some(_), .. } => PATIENT,
+            Protection { red_copies: 0, .. } => return,
+            Protection { red_copies, packet_time, .. } => packet_time * u32::try_from(red_copies).unwrap_or(1),
+        };
+        let first = now + RATE.duration_of((self.frame_len - self.filled) as u64);
+        self.trailing = Some([first, now + behind]);
+    }
+
+    /// Sends the silence that is due.
+    pub(super) fn trail(&mut self, now: Instant) {
+        while let Some([next, last]) = self.trailing.filter(|[next, _]| *next <= now) {
+            let step = self.protection.packet_time;
+            self.trailing = (next + step <= last).then_some([next + step, last]);
+            // What was said of a frame that did not become full is part of it.
+            self.frame.as_mut().slice_mut(self.filled, self.frame_len - self.filled).silence();
+            let last_words = core::mem::take(&mut self.filled) > 0;
+            self.send_again(now);
+            self.send_frame(now, !last_words);
+            self.frame_len = samples_in(self.protection.packet_time);
         }
     }
 
@@ -316,7 +350,7 @@ impl Sender {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let repair = self.protection.repair.and_then(|_| self.repair.poll_timeout(self.now));
-        earliest([self.pacer.poll_timeout(), repair])
+        earliest([self.pacer.poll_timeout(), repair, self.trailing.map(|[next, _]| next)])
     }
 
     fn protect(&mut self, protection: Protection) {
@@ -337,7 +371,7 @@ impl Sender {
         }
     }
 
-    fn send_frame(&mut self, now: Instant) {
+    fn send_frame(&mut self, now: Instant, trails: bool) {
         let (seq, timestamp) = (self.next_seq, self.next_timestamp);
         let samples = u32::try_from(self.frame_len).unwrap_or(0);
         self.next_timestamp = timestamp + samples;
@@ -364,6 +398,12 @@ impl Sender {
         };
         self.silent = false;
         self.next_seq = seq.next();
+        if trails {
+            let packet = if self.protection.red_copies > 0 { self.red.encode(&packet) } else { packet };
+            self.redundant += 1;
+            self.enqueue(now, Priority::Audio, Outgoing { packet, carried: None, brings: None });
+            return;
+        }
         self.frames += 1;
         if self.spoken.len() == MAX_SPOKEN {
             self.spoken.pop_front();
@@ -381,12 +421,30 @@ impl Sender {
         // Also while it does nothing, so that it knows what is on its way when it begins.
         self.rlc.protect(&packet);
         self.repair.on_media(now, seq, now + PATIENT);
+        self.note_redundancy(seq, encoded.len);
         let brings = (older > 0).then_some(Brings { newest: seq, older });
         self.again = self.protection.twice.then_some(seq);
         self.enqueue(now, Priority::Audio, Outgoing { packet, carried: Some(Carried::Media(seq)), brings });
         while let Some(packet) = self.ulpfec.poll_repair() {
             self.redundant += 1;
             self.enqueue(now, Priority::Repair, Outgoing { packet, carried: None, brings: None });
+        }
+    }
+
+    /// Tells the repair which packets before this one deep redundancy covers: speech, but no pauses.
+    fn note_redundancy(&mut self, seq: SeqNum, len: usize) {
+        if self.protection.dred.is_none() || self.protection.repair.is_none() {
+            return;
+        }
+        let known = self.reader.dred_in(&self.payload[..len]);
+        for back in 1_u16.. {
+            let far = usize::from(back) * self.frame_len;
+            if far > known.end {
+                break;
+            }
+            if far - self.frame_len >= known.start {
+                self.repair.on_redundant(seq - back);
+            }
         }
     }
 
