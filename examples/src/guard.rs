@@ -44,6 +44,12 @@ impl Guard {
         Ok(Self { keys: Some((out, into)), ..Self::open() })
     }
 
+    /// Bytes that are added to each packet of media.
+    #[must_use]
+    pub fn overhead(&self) -> usize {
+        self.keys.as_ref().map_or(0, |(out, _)| out.rtp_overhead())
+    }
+
     /// A datagram as it is to be sent; `None` if it cannot be protected.
     pub fn seal<'a>(&'a mut self, datagram: &'a [u8]) -> Option<&'a [u8]> {
         let Some((out, _)) = &mut self.keys else { return Some(datagram) };

@@ -133,12 +133,13 @@ async fn talk(
     (io, clock, guard): (UdpIo, Clock, Guard),
     peer: Option<SocketAddr>,
     options: &Options,
-    voice: VoiceConfig,
+    mut voice: VoiceConfig,
     says: AudioBuffer,
     name: &'static str,
 ) -> Result<bool, String> {
     let stop = stop_on_ctrl_c()?;
     let seed = u64::from(std::process::id()) ^ options.network.seed.rotate_left(32);
+    voice.limits.encryption = guard.overhead();
     let endpoint = Endpoint::new(clock.now(), voice, seed).map_err(|error| error.to_string())?;
     let card = SoundCard::new(says, voice.channels).map_err(|error| error.to_string())?;
     let heard = Vec::new();

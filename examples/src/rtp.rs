@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use rtc_core::bwe::Ecn;
 use rtc_core::codec::AudioFormat;
 use rtc_core::time::{Instant, NtpTime};
-use rtc_core::{PayloadType, RtpPacket, Ssrc};
+use rtc_core::{DataSize, PayloadType, RtpPacket, Ssrc};
 use rtc_transport::io::{Clock, Datagram, UdpConfig, UdpIo};
 use rtc_transport::session::{Session, SessionConfig};
 use rtc_transport::srtp::{MasterKey, Profile};
@@ -96,7 +96,9 @@ impl Link {
         let clock = Clock::new();
         let bind = |addr| UdpIo::bind(addr, clock, UdpConfig::default()).map_err(|error| format!("{addr}: {error}"));
         let rtcp = if options.mux { None } else { Some(bind(next_port(local)?)?) };
+        let guard = options.guard()?;
         let mut config = SessionConfig::default();
+        config.overhead += DataSize::from_bytes(guard.overhead() as u64);
         config.cname = format!("{:016x}", random()?).into();
         config.clocks = vec![(PayloadType::new(options.payload_type), RATE)];
         config.receiver.min_sequential = 1;
@@ -104,7 +106,7 @@ impl Link {
         #[expect(clippy::disallowed_methods, reason = "sender reports tell the time of day")]
         let ntp = NtpTime::from_system(SystemTime::now());
         let session = Session::new(clock.now(), ntp, &[ssrc], config).map_err(|error| error.to_string())?;
-        Ok(Self { clock, rtp: bind(local)?, rtcp, guard: options.guard()?, session, to: None, to_rtcp: None })
+        Ok(Self { clock, rtp: bind(local)?, rtcp, guard, session, to: None, to_rtcp: None })
     }
 
     /// Sends a packet of media.

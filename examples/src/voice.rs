@@ -82,6 +82,7 @@ impl VoiceConfig {
                 ulpfec: !options.no_ulpfec,
                 repair: !options.no_nack,
                 dred: !options.no_inband_fec,
+                encryption: 0,
             },
         }
     }

@@ -35,13 +35,14 @@
 //! AES-GCM where the other side has it: on processors with AES instructions it costs a fifth of AES-CM with HMAC-SHA1.
 //!
 //! # What is not here
-//! Key management (DTLS and signalling are the caller's), key derivation rates other than zero, several master keys at a
-//! time, encrypted header extensions (RFC 6904, RFC 9335), AES-f8, the null cipher.
+//! Key management (DTLS and signalling are the caller's), key derivation rates other than zero (the profiles of DTLS derive
+//! once; who wants new session keys changes the master key, [`Protector::set_key`]), encrypted header extensions (RFC 6904, RFC 9335), AES-f8, the null cipher.
 
 use core::fmt;
 
 use rtc_core::ConfigError;
 
+mod context;
 mod crypto;
 mod index;
 mod keys;
@@ -146,8 +147,8 @@ pub struct SrtpConfig {
     /// The most streams at a time, RTP and RTCP of one SSRC being one. None is ever forgotten: its packets could be replayed,
     /// and its numbers used again. Default 256, which bounds memory to 100 kB.
     pub max_streams: usize,
-    /// The identifier of the master key that stands in every packet (RFC 3711 §3.1), 128 bytes at most. Default none: WebRTC
-    /// does not use it.
+    /// The identifier of the first master key, which stands in every packet (RFC 3711 §3.1), 128 bytes at most. Default none: WebRTC
+    /// does not use it, and there is one master key only then.
     pub mki: Vec<u8>,
     /// Whether RTCP is encrypted, not only authenticated, where a [`Protector`] sends it. Default true.
     pub encrypt_rtcp: bool,

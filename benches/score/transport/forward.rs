@@ -20,9 +20,9 @@ use crate::{Options, peers};
 const PACKET: usize = 1_200;
 const SUBSCRIBERS: usize = 50;
 /// Packets between two readings of the clock: frames of five, 33 ms apart.
-const FRAMES: u32 = 100;
+const FRAMES: u32 = 20;
 const PACKETS_PER_FRAME: u32 = 5;
-const ROUNDS: u32 = 25;
+const ROUNDS: u32 = 125;
 /// What a subscriber's share is above, so that the pacer has packets leave in the tick they came in.
 const RATE: Bitrate = Bitrate::from_kbps(20_000);
 

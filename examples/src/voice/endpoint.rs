@@ -110,7 +110,12 @@ impl Endpoint {
             heard: false,
             sender: Sender::new(config, streams, &mut rng)?,
             receiver: Receiver::new(config)?,
-            session: Session::new(now, NtpTime::default(), &[streams.voice], session_config(&mut rng))?,
+            session: Session::new(
+                now,
+                NtpTime::default(),
+                &[streams.voice],
+                session_config(&mut rng, config.limits.encryption),
+            )?,
             estimator: Gcc::new(gcc)?,
             loss: LossEstimator::new(loss)?,
             malformed: 0,
@@ -328,7 +333,7 @@ impl fmt::Display for EndpointStats {
     }
 }
 
-fn session_config(rng: &mut Rng) -> SessionConfig {
+fn session_config(rng: &mut Rng, encryption: usize) -> SessionConfig {
     let mut config = SessionConfig::default();
     config.cname = format!("{:016x}", rng.next_u64()).into();
     config.clocks = vec![(OPUS, RATE), (RED, RATE)];
@@ -336,7 +341,7 @@ fn session_config(rng: &mut Rng) -> SessionConfig {
     config.reduced_size = true;
     // Before the first feedback nobody knows whether any arrives.
     config.recorder.repeat = REPEATED[1];
-    config.overhead = IP_UDP;
+    config.overhead = IP_UDP + DataSize::from_bytes(encryption as u64);
     // Streams are not signalled here, so the first packet must be believed.
     config.receiver.min_sequential = 1;
     config.scheduler.bandwidth = RTCP_RATE;

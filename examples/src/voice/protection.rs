@@ -99,6 +99,8 @@ pub struct Limits {
     pub repair: bool,
     /// Whether Opus may carry deep redundancy.
     pub dred: bool,
+    /// What encryption adds to each packet, in bytes.
+    pub encryption: usize,
 }
 
 impl Protection {
@@ -167,13 +169,14 @@ impl Protection {
         let mut voice = plan.bitrate;
         if let Some(copies) = limits.red_copies {
             let most = within_reach(copies, config.packet_time);
-            let fits = |copies: &usize| voice_rate(rate, config.packet_time, *copies) >= config.min_bitrate;
+            let fits =
+                |copies: &usize| voice_rate(rate, config.headers, config.packet_time, *copies) >= config.min_bitrate;
             red_copies = (0..=most).rev().find(fits).unwrap_or(0);
-            voice = voice_rate(rate, config.packet_time, red_copies);
+            voice = voice_rate(rate, config.headers, config.packet_time, red_copies);
         } else if loss < RED_FROM {
             // Less than a copy of each packet is enough.
             red_copies = 0;
-            voice = voice_rate(rate, config.packet_time, red_copies);
+            voice = voice_rate(rate, config.headers, config.packet_time, red_copies);
         }
         let ulpfec = limits.ulpfec && red_copies == 0 && (NACK_ONLY..RED_FROM).contains(&loss);
         if ulpfec {
@@ -255,7 +258,7 @@ fn plan_config(rate: Bitrate, limits: Limits) -> VoiceConfig {
     config.min_bitrate = MIN_VOICE.min(limits.voice);
     config.packet_time = packet_time(rate, limits);
     config.short_packet_time = config.short_packet_time.min(config.packet_time);
-    config.headers = HEADERS;
+    config.headers = HEADERS + limits.encryption;
     config.max_copies = MAX_COPIES;
     config
 }
@@ -265,14 +268,16 @@ pub(super) const NACK_DEADLINE: Duration = Duration::from_millis(250);
 
 /// The least packet time whose headers leave half the rate to the voice, up to 60 ms.
 fn packet_time(rate: Bitrate, limits: Limits) -> Duration {
-    let fits = |time: &Duration| voice_rate(rate, *time, 0).as_bps_f64() >= 0.5 * rate.as_bps_f64();
+    let fits = |time: &Duration| {
+        voice_rate(rate, HEADERS + limits.encryption, *time, 0).as_bps_f64() >= 0.5 * rate.as_bps_f64()
+    };
     let longer = [20, 40, 60].map(Duration::from_millis).into_iter().filter(|time| *time > limits.packet_time);
     core::iter::once(limits.packet_time).chain(longer).find(fits).unwrap_or_else(|| limits.packet_time.max(LONGEST))
 }
 
 /// What is left for the voice when every payload is sent `1 + copies` times.
-fn voice_rate(rate: Bitrate, packet_time: Duration, copies: usize) -> Bitrate {
-    let headers = 8.0 * (HEADERS as f64 + RED_BLOCK * copies as f64) / packet_time.as_secs_f64().max(1e-3);
+fn voice_rate(rate: Bitrate, headers: usize, packet_time: Duration, copies: usize) -> Bitrate {
+    let headers = 8.0 * (headers as f64 + RED_BLOCK * copies as f64) / packet_time.as_secs_f64().max(1e-3);
     Bitrate::from_bps_f64((rate.as_bps_f64() - headers) / (copies + 1) as f64)
 }
 
@@ -287,6 +292,7 @@ mod tests {
         ulpfec: true,
         repair: true,
         dred: true,
+        encryption: 0,
     };
 
     fn with(loss: f64, kbps: u64, limits: Limits) -> Protection {
@@ -336,6 +342,16 @@ mod tests {
     fn packets_grow_longer_where_headers_would_eat_the_rate() {
         let times = [300, 60, 40, 30, 20, 16].map(|kbps| (kbps, at(0.0, kbps).packet_time.as_millis()));
         assert_eq!(times, [(300, 20), (60, 20), (40, 20), (30, 40), (20, 40), (16, 60)]);
+    }
+
+    #[test]
+    fn what_encrypts_a_packet_is_taken_from_the_voice() {
+        let plan = |encryption| with(0.0, 60, Limits { encryption, voice: Bitrate::from_kbps(100), ..LIMITS });
+        let (open, sealed) = (plan(0), plan(16));
+        assert_eq!(open.packet_time, sealed.packet_time);
+        let taken = open.voice.as_bps_f64() - sealed.voice.as_bps_f64();
+        let added = 8.0 * 16.0 / open.packet_time.as_secs_f64();
+        assert!((taken - added).abs() < 10.0, "{open:?}, {sealed:?}");
     }
 
     #[test]

@@ -449,7 +449,7 @@ impl Sender {
     }
 
     fn enqueue(&mut self, now: Instant, priority: Priority, outgoing: Outgoing) {
-        let size = DataSize::of(outgoing.packet.as_ref());
+        let size = DataSize::of(outgoing.packet.as_ref()) + DataSize::from_bytes(self.config.limits.encryption as u64);
         if self.pacer.enqueue(now, priority, size, outgoing) == Enqueued::Overflow {
             self.dropped += 1;
         }

@@ -1,7 +1,7 @@
 use rtc_core::{ConfigError, Ssrc};
 
+use super::context::Context;
 use super::streams::Streams;
-use super::transform::Transform;
 use super::{
     Crypto, ENCRYPTED, MasterKey, Profile, RTCP_LIFETIME, SessionKeys, SrtpConfig, SrtpError, rtcp_ssrc, rtp_header,
 };
@@ -13,9 +13,8 @@ use super::{
 #[derive(Debug)]
 pub struct Protector {
     profile: Profile,
-    rtp: Transform,
-    rtcp: Transform,
-    config: SrtpConfig,
+    context: Context,
+    encrypt_rtcp: bool,
     streams: Streams,
     protected: u64,
 }
@@ -35,15 +34,23 @@ impl Protector {
     /// As [`new`](Self::new).
     pub fn with_keys(crypto: &dyn Crypto, keys: &SessionKeys, config: SrtpConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        let profile = keys.profile();
         Ok(Self {
-            profile,
-            rtp: Transform::new(crypto, profile, &keys.rtp, profile.rtp_overhead())?,
-            rtcp: Transform::new(crypto, profile, &keys.rtcp, profile.rtcp_overhead() - 4)?,
+            profile: keys.profile(),
+            context: Context::new(crypto, keys, config.mki)?,
+            encrypt_rtcp: config.encrypt_rtcp,
             streams: Streams::new(config.max_streams, config.replay_window),
-            config,
             protected: 0,
         })
+    }
+
+    /// Protects from now on with the session keys of another master key, which packets name by `mki`. Streams go on: their
+    /// numbers and rollovers are the same under any key (RFC 3711 §3.3.1).
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the key is of another profile, or `mki` is empty or not as long as that of the key before.
+    pub fn set_key(&mut self, crypto: &dyn Crypto, master: &MasterKey, mki: &[u8]) -> Result<(), ConfigError> {
+        self.context = self.context.beside(crypto, master, self.profile, mki)?;
+        Ok(())
     }
 
     /// Protects the RTP packet that `buffer` begins with, `len` bytes of it, and returns its new length: the buffer must have
@@ -88,8 +95,8 @@ impl Protector {
         len: usize,
         payload: Option<&[u8]>,
     ) -> Result<usize, SrtpError> {
-        let sealed_len = len + self.rtp.tag_len();
-        let protected_len = sealed_len + self.config.mki.len();
+        let sealed_len = len + self.context.rtp.tag_len();
+        let protected_len = sealed_len + self.context.mki.len();
         let buffer = buffer.get_mut(..protected_len).ok_or(SrtpError::NoRoom)?;
         let stream = self.streams.find_or_insert(ssrc)?;
         let index = stream.index(seq).ok_or_else(|| out_of_range(stream.rtp.highest()))?;
@@ -98,11 +105,11 @@ impl Protector {
         }
         let packet = &mut buffer[..sealed_len];
         match payload {
-            Some(payload) => self.rtp.seal_rtp_from(packet, header_len, payload, ssrc, index)?,
-            None => self.rtp.seal_rtp(packet, header_len, ssrc, index)?,
+            Some(payload) => self.context.rtp.seal_rtp_from(packet, header_len, payload, ssrc, index)?,
+            None => self.context.rtp.seal_rtp(packet, header_len, ssrc, index)?,
         }
         stream.rtp.insert(index);
-        self.insert_mki(buffer, sealed_len, self.rtp.tag_len());
+        self.insert_mki(buffer, sealed_len, self.context.rtp.tag_len());
         self.protected += 1;
         Ok(protected_len)
     }
@@ -114,16 +121,16 @@ impl Protector {
     /// [`SrtpError`], the buffer being as it was, but for [`SrtpError::Cipher`].
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let ssrc = buffer.get(..len).and_then(rtcp_ssrc).ok_or(SrtpError::Malformed)?;
-        let sealed_len = len + self.rtcp.tag_len() + 4;
-        let protected_len = sealed_len + self.config.mki.len();
+        let sealed_len = len + self.context.rtcp.tag_len() + 4;
+        let protected_len = sealed_len + self.context.mki.len();
         let buffer = buffer.get_mut(..protected_len).ok_or(SrtpError::NoRoom)?;
         let stream = self.streams.find_or_insert(ssrc)?;
         let index = u32::try_from(stream.next_rtcp).ok().filter(|index| u64::from(*index) < RTCP_LIFETIME);
         let index = index.ok_or(SrtpError::KeyExhausted)?;
-        let word = if self.config.encrypt_rtcp { index | ENCRYPTED } else { index };
-        self.rtcp.seal_rtcp(&mut buffer[..sealed_len], ssrc, word)?;
+        let word = if self.encrypt_rtcp { index | ENCRYPTED } else { index };
+        self.context.rtcp.seal_rtcp(&mut buffer[..sealed_len], ssrc, word)?;
         stream.next_rtcp += 1;
-        self.insert_mki(buffer, sealed_len, self.rtcp.tag_len());
+        self.insert_mki(buffer, sealed_len, self.context.rtcp.tag_len());
         self.protected += 1;
         Ok(protected_len)
     }
@@ -142,13 +149,13 @@ impl Protector {
     /// Bytes that protection adds to an RTP packet.
     #[must_use]
     pub fn rtp_overhead(&self) -> usize {
-        self.profile.rtp_overhead() + self.config.mki.len()
+        self.profile.rtp_overhead() + self.context.mki.len()
     }
 
     /// Bytes that protection adds to an RTCP packet.
     #[must_use]
     pub fn rtcp_overhead(&self) -> usize {
-        self.profile.rtcp_overhead() + self.config.mki.len()
+        self.profile.rtcp_overhead() + self.context.mki.len()
     }
 
     /// Packets that were protected.
@@ -165,7 +172,7 @@ impl Protector {
     /// Puts the identifier of the master key in: before the tag of HMAC (RFC 3711 §3.1), behind all that AES-GCM makes
     /// (RFC 7714 §8, §9).
     fn insert_mki(&self, buffer: &mut [u8], sealed_len: usize, tag_len: usize) {
-        let mki = &self.config.mki;
+        let mki = &self.context.mki;
         if mki.is_empty() {
             return;
         }

@@ -1,7 +1,7 @@
 use rtc_core::{ConfigError, Ssrc};
 
+use super::context::Context;
 use super::streams::Streams;
-use super::transform::Transform;
 use super::{
     Crypto, ENCRYPTED, MasterKey, Profile, RTCP_HEADER, SessionKeys, SrtpConfig, SrtpError, rtcp_ssrc, rtp_header,
 };
@@ -25,15 +25,17 @@ pub struct UnprotectStats {
     pub refused: u64,
 }
 
-/// Undoes what a [`Protector`](super::Protector) did, for what one endpoint receives under one master key, in place.
+/// The most master keys at a time.
+const MAX_KEYS: usize = 16;
+
+/// Undoes what a [`Protector`](super::Protector) did, for what one endpoint receives under one master key, or several, in place.
 ///
 /// A stream is known from its first authentic packet on, so that nobody without the key fills its memory.
 #[derive(Debug)]
 pub struct Unprotector {
     profile: Profile,
-    rtp: Transform,
-    rtcp: Transform,
-    config: SrtpConfig,
+    /// One at least; their identifiers are as long as each other.
+    contexts: Vec<Context>,
     streams: Streams,
     stats: UnprotectStats,
 }
@@ -53,14 +55,39 @@ impl Unprotector {
     /// As [`new`](Self::new).
     pub fn with_keys(crypto: &dyn Crypto, keys: &SessionKeys, config: SrtpConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        let profile = keys.profile();
         Ok(Self {
-            profile,
-            rtp: Transform::new(crypto, profile, &keys.rtp, profile.rtp_overhead())?,
-            rtcp: Transform::new(crypto, profile, &keys.rtcp, profile.rtcp_overhead() - 4)?,
+            profile: keys.profile(),
+            contexts: vec![Context::new(crypto, keys, config.mki)?],
             streams: Streams::new(config.max_streams, config.replay_window),
-            config,
             stats: UnprotectStats::default(),
+        })
+    }
+
+    /// Takes in packets under another master key as well, those that name it by `mki` (RFC 3711 §3.2.1), 16 keys at a time. What
+    /// came before is known under any key: streams go on, and nothing comes twice.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the key is of another profile, `mki` is empty, taken or not as long as the others, or there are 16.
+    pub fn add_key(&mut self, crypto: &dyn Crypto, master: &MasterKey, mki: &[u8]) -> Result<(), ConfigError> {
+        if self.contexts.iter().any(|context| context.mki == mki) {
+            return Err(ConfigError::new("mki", "must be another than those of the other keys"));
+        }
+        if self.contexts.len() >= MAX_KEYS {
+            return Err(ConfigError::new("key", "must be one of 16 at most"));
+        }
+        let Some(first) = self.contexts.first() else { return Ok(()) };
+        let context = first.beside(crypto, master, self.profile, mki)?;
+        self.contexts.push(context);
+        Ok(())
+    }
+
+    /// Takes in nothing under this master key any more; false if there is none, or it is the last.
+    pub fn remove_key(&mut self, mki: &[u8]) -> bool {
+        let place = self.contexts.iter().position(|context| context.mki == mki);
+        let place = place.filter(|_| self.contexts.len() > 1);
+        place.is_some_and(|place| {
+            self.contexts.remove(place);
+            true
         })
     }
 
@@ -104,10 +131,9 @@ impl Unprotector {
     }
 
     fn open_rtp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
-        let tag_len = self.rtp.tag_len();
+        let tag_len = self.profile.rtp_overhead();
         let (header_len, ssrc, seq) = rtp_header(packet).ok_or(SrtpError::Malformed)?;
-        let sealed = header_len + tag_len;
-        let packet = take_mki(packet, &self.config.mki, self.profile, tag_len, sealed)?;
+        let (context, packet) = take_mki(packet, &self.contexts, self.profile, tag_len, header_len + tag_len)?;
         let known = self.streams.find(ssrc);
         let index = match &known {
             // An index before the first cannot be that of a new packet.
@@ -120,16 +146,16 @@ impl Unprotector {
         if known.is_none() && self.streams.is_full() {
             return Err(SrtpError::TooManyStreams);
         }
-        self.rtp.open_rtp(packet, header_len, ssrc, index)?;
+        context.rtp.open_rtp(packet, header_len, ssrc, index)?;
         self.streams.find_or_insert(ssrc)?.rtp.insert(index);
         Ok(packet.len() - tag_len)
     }
 
     fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
-        let tag_len = self.rtcp.tag_len();
+        let tag_len = self.profile.rtcp_overhead() - 4;
         let ssrc = rtcp_ssrc(packet).ok_or(SrtpError::Malformed)?;
-        let packet = take_mki(packet, &self.config.mki, self.profile, tag_len, RTCP_HEADER + tag_len + 4)?;
-        let word = self.rtcp.rtcp_word(packet).ok_or(SrtpError::Malformed)?;
+        let (context, packet) = take_mki(packet, &self.contexts, self.profile, tag_len, RTCP_HEADER + tag_len + 4)?;
+        let word = context.rtcp.rtcp_word(packet).ok_or(SrtpError::Malformed)?;
         let index = u64::from(word & !ENCRYPTED);
         let known = self.streams.find(ssrc);
         if known.as_ref().is_some_and(|stream| !stream.rtcp.is_fresh(index)) {
@@ -138,7 +164,7 @@ impl Unprotector {
         if known.is_none() && self.streams.is_full() {
             return Err(SrtpError::TooManyStreams);
         }
-        self.rtcp.open_rtcp(packet, ssrc, word)?;
+        context.rtcp.open_rtcp(packet, ssrc, word)?;
         self.streams.find_or_insert(ssrc)?.rtcp.insert(index);
         Ok(packet.len() - tag_len - 4)
     }
@@ -158,22 +184,23 @@ impl Unprotector {
     }
 }
 
-/// Checks the identifier of the master key and takes it out; what is left must have `least` bytes.
-fn take_mki<'a>(
-    packet: &'a mut [u8],
-    mki: &[u8],
+/// Finds the master key a packet names and takes the name out; what is left must have `least` bytes.
+fn take_mki<'p, 'c>(
+    packet: &'p mut [u8],
+    contexts: &'c [Context],
     profile: Profile,
     tag_len: usize,
     least: usize,
-) -> Result<&'a mut [u8], SrtpError> {
-    let len = packet.len().checked_sub(mki.len()).filter(|len| *len >= least).ok_or(SrtpError::Malformed)?;
-    if mki.is_empty() {
-        return Ok(packet);
+) -> Result<(&'c Context, &'p mut [u8]), SrtpError> {
+    let first = contexts.first().ok_or(SrtpError::UnknownKey)?;
+    let mki_len = first.mki.len();
+    let len = packet.len().checked_sub(mki_len).filter(|len| *len >= least).ok_or(SrtpError::Malformed)?;
+    if mki_len == 0 {
+        return Ok((first, packet));
     }
     let place = if profile.is_aead() { len } else { len - tag_len };
-    if packet[place..place + mki.len()] != *mki {
-        return Err(SrtpError::UnknownKey);
-    }
-    packet.copy_within(place + mki.len().., place);
-    Ok(&mut packet[..len])
+    let (start, end) = (place, place + mki_len);
+    let named = contexts.iter().find(|context| context.mki == packet[start..end]).ok_or(SrtpError::UnknownKey)?;
+    packet.copy_within(end.., start);
+    Ok((named, &mut packet[..len]))
 }

@@ -57,6 +57,67 @@ fn rfc3711_s3_1_the_master_key_identifier_stands_before_the_tag() {
     assert_eq!(bob.stats().unknown_key, 1);
 }
 
+/// Several master keys at a time, in any profile: packets say under which they are.
+#[test]
+fn rfc3711_s3_2_1_packets_name_their_master_key() {
+    for profile in Profile::ALL {
+        let mut config = SrtpConfig::default();
+        config.mki = b"01".to_vec();
+        let (mut alice, mut bob) = pair(profile, &config);
+        let second = MasterKey::new(profile, &vec![0x77; profile.key_len()], &vec![1; profile.salt_len()]).unwrap();
+        bob.add_key(&*library(), &second, b"02").unwrap();
+        let early = protect_rtp(&mut alice, &rtp(1));
+        let late = protect_rtp(&mut alice, &rtp(2));
+        assert_eq!(unprotect_rtp(&mut bob, &early), Ok(rtp(1)));
+        alice.set_key(&*library(), &second, b"02").unwrap();
+        assert_eq!(unprotect_rtp(&mut bob, &protect_rtp(&mut alice, &rtp(3))), Ok(rtp(3)));
+        assert_eq!(unprotect_rtcp(&mut bob, &protect_rtcp(&mut alice, &RTCP)), Ok(RTCP.to_vec()));
+        assert_eq!(unprotect_rtp(&mut bob, &late), Ok(rtp(2)), "on its way when the key changed");
+        assert!(bob.remove_key(b"01") && !bob.remove_key(b"01") && !bob.remove_key(b"02"));
+        assert_eq!(unprotect_rtp(&mut bob, &late), Err(SrtpError::UnknownKey));
+    }
+}
+
+/// The rollover counter and what came before are of the stream, whatever its master key.
+#[test]
+fn rfc3711_s3_3_1_rollovers_go_on_under_another_master_key() {
+    let mut config = SrtpConfig::default();
+    config.mki = vec![1];
+    let (mut alice, mut bob) = pair(Profile::AeadAes128Gcm, &config);
+    let second = MasterKey::new(Profile::AeadAes128Gcm, &[9; 16], &[8; 12]).unwrap();
+    bob.add_key(&*library(), &second, &[2]).unwrap();
+    for seq in [65_535, 0] {
+        assert_eq!(unprotect_rtp(&mut bob, &protect_rtp(&mut alice, &rtp(seq))), Ok(rtp(seq)));
+    }
+    alice.set_key(&*library(), &second, &[2]).unwrap();
+    let packet = protect_rtp(&mut alice, &rtp(1));
+    assert_eq!(unprotect_rtp(&mut bob, &packet), Ok(rtp(1)), "65536 + 1 for both");
+    assert_eq!(unprotect_rtp(&mut bob, &packet), Err(SrtpError::Replayed));
+    let mut again = rtp(0);
+    again.resize(again.len() + alice.rtp_overhead(), 0);
+    assert_eq!(alice.protect_rtp(&mut again, rtp(0).len()), Err(SrtpError::Reused));
+}
+
+#[test]
+fn rfc3711_s3_1_identifiers_are_as_long_as_each_other() {
+    let profile = Profile::AeadAes128Gcm;
+    let key = |byte| MasterKey::new(profile, &[byte; 16], &[byte; 12]).unwrap();
+    let (mut bare, mut listener) = pair(profile, &SrtpConfig::default());
+    assert!(bare.set_key(&*library(), &key(1), b"").is_err(), "packets must name their key");
+    assert!(listener.add_key(&*library(), &key(1), b"1").is_err());
+    let mut config = SrtpConfig::default();
+    config.mki = vec![0];
+    let (mut alice, mut bob) = pair(profile, &config);
+    let other = MasterKey::new(Profile::AeadAes256Gcm, &[1; 32], &[1; 12]).unwrap();
+    assert!(alice.set_key(&*library(), &other, &[1]).is_err() && bob.add_key(&*library(), &other, &[1]).is_err());
+    assert!(alice.set_key(&*library(), &key(1), &[1, 2]).is_err());
+    assert!(bob.add_key(&*library(), &key(1), &[0]).is_err(), "taken");
+    for mki in 1..16 {
+        bob.add_key(&*library(), &key(mki), &[mki]).unwrap();
+    }
+    assert!(bob.add_key(&*library(), &key(16), &[16]).is_err(), "16 at most");
+}
+
 #[test]
 fn rfc3711_s3_3_1_rollovers_are_counted_and_may_be_told() {
     let (mut alice, mut bob) = pair(Profile::AeadAes128Gcm, &SrtpConfig::default());

@@ -20,7 +20,11 @@ struct Rtp {
 impl Rtp {
     fn new(format: PayloadFormat) -> Self {
         let payloader: Box<dyn Payloader + Send + Sync> = match format {
-            PayloadFormat::Vp8 => Box::new(vp8::Vp8Payloader { enable_picture_id: true, ..Default::default() }),
+            PayloadFormat::Vp8 => {
+                let mut payloader = vp8::Vp8Payloader::default();
+                payloader.enable_picture_id = true;
+                Box::new(payloader)
+            }
             PayloadFormat::Vp9 => Box::new(vp9::Vp9Payloader::default()),
             PayloadFormat::H264 => Box::new(h264::H264Payloader::default()),
             PayloadFormat::Av1 => Box::new(av1::Av1Payloader::default()),
