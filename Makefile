@@ -11,11 +11,15 @@ SEEDS ?= 7
 # How many random inputs `soak` tries each property with.
 CASES ?= 5000
 
-.PHONY: demo test soak setup lint features docs bench bench-smoke peers peers-test score clean
+.PHONY: demo demo-video test soak setup lint features docs bench bench-smoke peers peers-test score clean
 
 ## demo: a voice call through a network that loses 30 % of its packets; see out/call/report.html
 demo: setup
-	$(CARGO) run --release --quiet -p rtc-examples --bin call -- --net 30%-loss
+	$(CARGO) run --release --quiet -p rtc-examples --no-default-features --bin call -- --net 30%-loss
+
+## demo-video: the same with AV1 pictures in step with the sound; the codec takes some minutes to build; see out/video_call/report.html
+demo-video: setup
+	$(CARGO) run --release --quiet -p rtc-examples --bin video_call -- --net 5%-loss
 
 ## test: every test of the workspace; the same random inputs each time, so that a change alone can turn it red
 test: setup

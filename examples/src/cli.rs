@@ -206,9 +206,7 @@ pub(crate) fn one_line(message: &str) -> String {
 }
 
 /// A parser of finite numbers in `range`.
-pub(crate) fn within(
-    range: RangeInclusive<f64>,
-) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+pub fn within(range: RangeInclusive<f64>) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
     move |text| match text.parse::<f64>() {
         Ok(value) if range.contains(&value) => Ok(value),
         _ => Err(format!("must be a number from {} to {}", range.start(), range.end())),

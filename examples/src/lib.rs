@@ -4,6 +4,7 @@
 //! [`voice`] is the composition itself, sans-IO like the crates it is made of. [`simulate`] runs two of its endpoints in
 //! virtual time, [`live`] one over a UDP socket. [`paths`] sends audio over several paths of which one fails. [`rtp`] is the
 //! plainest composition there is: one stream, one way. [`forward`] is a camera and its viewers, each with its own rate.
+//! `video` is a call with a picture that is played in step with the sound.
 
 pub mod chart;
 pub mod cli;
@@ -18,6 +19,8 @@ pub mod progress;
 pub mod report;
 pub mod rtp;
 pub mod simulate;
+#[cfg(feature = "video")]
+pub mod video;
 pub mod voice;
 pub mod wav;
 

@@ -3,13 +3,26 @@
 use core::time::Duration;
 
 use rtc_core::testkit::netem::{CoDelConfig, Jitter, Link, Loss, NetemConfig, QueueLimit, Spikes};
+use rtc_core::testkit::trace::RateSchedule;
 use rtc_core::{Bitrate, ConfigError};
 
 use crate::cli::NetworkOptions;
 
 /// The presets.
-pub const NAMES: [&str; 8] =
-    ["perfect", "wifi", "lte-drive", "30%-loss", "70%-loss", "80%-loss", "jitter-1000ms", "dialup-edge"];
+pub const NAMES: [&str; 12] = [
+    "perfect",
+    "wifi",
+    "lte-drive",
+    "jitter",
+    "capacity-step",
+    "5%-loss",
+    "30%-loss",
+    "50%-loss",
+    "70%-loss",
+    "80%-loss",
+    "jitter-1000ms",
+    "dialup-edge",
+];
 
 /// How jitter may be distributed.
 pub const SHAPES: [&str; 3] = ["uniform", "normal", "exponential"];
@@ -69,6 +82,10 @@ fn preset(name: &str, seed: u64) -> Result<(&'static str, [NetemConfig; 2]), Con
             let way = |seed| NetemConfig::lte_drive(seed, Bitrate::from_kbps(400));
             ("a car on LTE: capacity wanders and fades, queues of up to a second", [way(seed)?, way(seed ^ 0x5eed)?])
         }
+        "jitter" => ("each packet up to 80 ms late by chance, some overtaken, 40 ms each way", both(jittery())),
+        "capacity-step" => ("1 Mb/s, from second 4 to 9 only 300 kb/s, 40 ms each way", both(stepped()?)),
+        "5%-loss" => ("one packet of twenty lost, 40 ms each way, a little jitter", both(lossy(0.05))),
+        "50%-loss" => ("every second packet lost, 40 ms each way, a little jitter", both(lossy(0.5))),
         "30%-loss" => ("every third packet lost, 40 ms each way, a little jitter", both(lossy(0.3))),
         "70%-loss" => ("seven of ten packets lost, 40 ms each way, a little jitter", both(lossy(0.7))),
         "80%-loss" => ("eight of ten packets lost, 40 ms each way, a little jitter", both(lossy(0.8))),
@@ -95,6 +112,21 @@ fn lossy(loss: f64) -> NetemConfig {
     config.loss = Loss::Bernoulli(loss);
     config.jitter = Jitter::Exponential { mean: Duration::from_millis(5) };
     config
+}
+
+fn jittery() -> NetemConfig {
+    let mut config = steady(40);
+    config.jitter = Jitter::Uniform { max: Duration::from_millis(80) };
+    config.reordering = true;
+    config
+}
+
+fn stepped() -> Result<NetemConfig, ConfigError> {
+    let steps = [(0, 1_000), (4, 300), (9, 1_000)];
+    let steps = steps.map(|(second, kbps)| (Duration::from_secs(second), Bitrate::from_kbps(kbps)));
+    let mut config = steady(40);
+    config.link = Link::Schedule(RateSchedule::new(&steps, None)?);
+    Ok(config)
 }
 
 fn spiky() -> NetemConfig {

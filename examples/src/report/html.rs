@@ -179,7 +179,7 @@ fn charts(way: &Way) -> [Chart; 5] {
     [delay, loss, rate, concealed, loudness]
 }
 
-const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 :root{color-scheme:light dark;--bg:#fbfaf7;--fg:#22262b;--dim:#6c737c;--rule:#dedbd3;--a:#1565a7;--b:#c2571a;--c:#7a5cc0;--d:#c23b4b;--e:#9aa7a0}
 @media(prefers-color-scheme:dark){:root{--bg:#15181c;--fg:#e4e6e8;--dim:#98a0a8;--rule:#30353b;--a:#62b0f0;--b:#f09a5a;--c:#b39cf0;--d:#f0727f;--e:#6f7b76}}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.5 system-ui,sans-serif}
