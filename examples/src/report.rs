@@ -6,6 +6,7 @@ mod html;
 mod terminal;
 mod verdict;
 
+#[cfg(feature = "video")]
 pub(crate) use html::STYLE;
 pub use html::to_html;
 pub use terminal::to_table;

@@ -13,7 +13,7 @@
 //!               '--> requests for what is missing, and for key frames --> RTCP ----------------'
 //! ```
 //!
-//! [`Endpoint`] is the composition, sans-IO like the crates it is made of; [`simulate`] runs two of them in virtual time and looks at
+//! [`Endpoint`] is the composition, sans-IO like the crates it is made of; [`run`] runs two of them in virtual time and looks at
 //! what the viewer sees and hears. Sound and picture are those of a [`Clapper`], so that lip sync can be measured on what was decoded.
 //! The codec is behind the `VideoEncoder` and `VideoDecoder` roles in [`Av1Encoder`] and [`Av1Decoder`].
 

@@ -158,7 +158,7 @@ pub struct Report {
     pub summary: Summary,
     /// The call in steps.
     pub timeline: super::Timeline,
-    /// See [`Seen::strip`].
+    /// Pictures as they were taken and as they were seen.
     #[serde(skip)]
     pub strip: Vec<(f64, String, Option<String>)>,
 }
