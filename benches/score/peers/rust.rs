@@ -7,9 +7,11 @@ use crate::subject::{
 
 mod audio;
 mod block;
+mod clock;
 mod interceptor;
 mod mix;
 mod nack;
+mod neteq;
 mod packet;
 mod payload;
 mod srtp;
@@ -22,13 +24,7 @@ pub(super) fn estimators() -> Vec<Subject<MakeEstimator>> {
 }
 
 pub(super) fn players() -> Vec<Subject<MakePlayer>> {
-    vec![
-        interceptor::player(),
-        Subject::absent(
-            "neteq 0.9",
-            "its delay manager asks the system for the time of each packet it is given, with no way to tell it",
-        ),
-    ]
+    vec![interceptor::player(), neteq::player()]
 }
 
 pub(super) fn block_codes() -> Vec<Subject<MakeBlockCode>> {
