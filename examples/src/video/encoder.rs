@@ -37,6 +37,9 @@ pub struct Av1Encoder {
     /// Media times of the pictures inside.
     inside: VecDeque<RtpTime>,
     ready: VecDeque<EncodedFrame>,
+    /// Whether a frame was given for the last picture. One for each and no more: what an old encoder holds at its end would come
+    /// sooner than pictures do else, and a receiver take that for a shorter way.
+    given: bool,
 }
 
 impl Av1Encoder {
@@ -64,6 +67,7 @@ impl Av1Encoder {
             room: 0.0,
             inside: VecDeque::new(),
             ready: VecDeque::new(),
+            given: false,
         })
     }
 
@@ -131,6 +135,7 @@ impl VideoEncoder for Av1Encoder {
         {
             return Err(EncodeError::Shape);
         }
+        self.given = false;
         if self.is_outgrown(key) {
             self.renew()?;
         } else if !key && self.leaves_out() {
@@ -151,7 +156,9 @@ impl VideoEncoder for Av1Encoder {
     }
 
     fn poll_frame(&mut self) -> Option<EncodedFrame> {
-        self.ready.pop_front()
+        let frame = if self.given { None } else { self.ready.pop_front() };
+        self.given |= frame.is_some();
+        frame
     }
 
     fn set_bitrate(&mut self, rate: Bitrate) {
