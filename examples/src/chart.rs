@@ -20,6 +20,14 @@ pub struct Series {
     pub values: Vec<Option<f64>>,
 }
 
+impl Series {
+    /// A series drawn like this.
+    #[must_use]
+    pub fn new(name: &'static str, class: &'static str, style: Style, values: &[Option<f64>]) -> Self {
+        Self { name: name.into(), class, style, values: values.to_vec() }
+    }
+}
+
 /// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -60,6 +68,21 @@ const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
 
 impl Chart {
+    /// A chart that begins at zero and shows all there is, without a mark.
+    #[must_use]
+    pub fn new(title: &str, caption: &str, unit: &'static str, step: f64, series: Vec<Series>) -> Self {
+        Self {
+            title: title.into(),
+            caption: caption.into(),
+            unit,
+            step,
+            floor: 0.0,
+            ceiling: f64::INFINITY,
+            mark: None,
+            series,
+        }
+    }
+
     /// The chart as a `<figure>` with its title, legend and caption.
     #[must_use]
     pub fn to_html(&self) -> String {

@@ -67,24 +67,10 @@ fn strip(report: &Report, page: &mut String) {
 }
 
 fn charts(report: &Report) -> [Chart; 4] {
-    let line = |name: &'static str, class, values: &[Option<f64>]| Series {
-        name: name.into(),
-        class,
-        style: Style::Line,
-        values: values.to_vec(),
-    };
-    let step = |name, class, values: &[Option<f64>]| Series { style: Style::Step, ..line(name, class, values) };
-    let area = |name, class, values: &[Option<f64>]| Series { style: Style::Area, ..line(name, class, values) };
-    let chart = |title: &str, caption: &str, unit, series| Chart {
-        title: title.into(),
-        caption: caption.into(),
-        unit,
-        step: STEP,
-        floor: 0.0,
-        ceiling: f64::INFINITY,
-        mark: None,
-        series,
-    };
+    let line = |name, class, values| Series::new(name, class, Style::Line, values);
+    let step = |name, class, values| Series::new(name, class, Style::Step, values);
+    let area = |name, class, values| Series::new(name, class, Style::Area, values);
+    let chart = |title, caption, unit, series| Chart::new(title, caption, unit, STEP, series);
     let t = &report.timeline;
     let busiest = t.target_kbps.iter().chain(&t.sent_kbps).flatten().copied().fold(0.0, f64::max);
     let mut rate = chart(
