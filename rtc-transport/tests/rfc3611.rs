@@ -75,6 +75,10 @@ fn rfc3611_s4_1_losses_are_runs_and_vectors_of_ones_that_arrived() {
 fn rfc3611_s4_1_thinning_leaves_multiples_of_a_power_of_two() {
     let runs = RunLengths::new(THEM, 3, SeqNum(5), SeqNum(41), |seq| seq.0 > 20);
     assert_eq!(runs.iter().map(|(seq, _)| seq.0).collect::<Vec<_>>(), [8, 16, 24, 32, 40]);
+    // The field is public, and has four bits on the wire.
+    let mut beyond = runs.clone();
+    beyond.thinning = 0x13;
+    assert!(beyond.iter().eq(runs.iter()));
     // All five fit one vector: 0 0 1 1 1.
     let bytes = [1, 3, 0, 3, 2, 2, 2, 2, 0, 5, 0, 41, 0b1001_1100, 0, 0, 0];
     assert_on_the_wire(ExtendedBlock::Losses(runs), &bytes);

@@ -14,7 +14,7 @@ const VECTOR: u16 = 15;
 pub struct RunLengths {
     /// The stream.
     pub ssrc: Ssrc,
-    /// Only numbers that are multiples of two to the power of this are told of; 15 at most.
+    /// Only numbers that are multiples of two to the power of this are told of: four bits, more are cut off.
     pub thinning: u8,
     /// The first number of the range.
     pub begin: SeqNum,
@@ -67,7 +67,7 @@ impl RunLengths {
 
     /// The numbers of the range that are told of.
     fn seqs(&self) -> impl Iterator<Item = SeqNum> + use<> {
-        let (begin, step) = (self.begin, 1_u16 << self.thinning);
+        let (begin, step) = (self.begin, 1_u16 << (self.thinning & 0x0f));
         let count = self.end.0.wrapping_sub(begin.0);
         let first = begin.0.wrapping_neg() & (step - 1);
         (first..count).step_by(step.into()).map(move |at| begin + at)
