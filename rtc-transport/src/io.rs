@@ -46,6 +46,7 @@ mod clock;
 mod config;
 #[cfg(feature = "conn")]
 mod conn;
+mod outlet;
 mod pool;
 mod receive;
 mod send;

@@ -68,7 +68,19 @@ fn frame(format: PayloadFormat) -> Bytes {
         // A frame with its length, 11500 in seven bits at a time.
         PayloadFormat::Av1 => &[0x32, 0xec, 0x59],
     };
-    [head, &[0x5a; FRAME][..]].concat().into()
+    [head, &coded()].concat().into()
+}
+
+/// Noise, as entropy coding makes it, in which no two zeros follow each other: H.264 needs no escapes then.
+fn coded() -> [u8; FRAME] {
+    let mut state = 1_u32;
+    let mut last = 1;
+    core::array::from_fn(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let [byte, ..] = state.to_be_bytes();
+        last = if last == 0 { byte.max(1) } else { byte };
+        last
+    })
 }
 
 /// Memory used again for each frame.

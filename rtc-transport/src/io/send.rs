@@ -3,17 +3,16 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use quinn_udp::{EcnCodepoint, Transmit};
 use rtc_core::bwe::Ecn;
-use tokio::io::Interest;
 
+use super::outlet::Outlet;
 use super::udp::Shared;
 use super::{MAX_DATAGRAM, UdpConfig};
 
 /// The half of a [`UdpIo`](super::UdpIo) that sends.
 #[derive(Debug)]
 pub struct UdpSender {
-    shared: Arc<Shared>,
+    outlet: Outlet,
     config: UdpConfig,
     /// What waits, one datagram after another; its front may have been sent.
     bytes: Vec<u8>,
@@ -59,7 +58,7 @@ pub struct SendStats {
 impl UdpSender {
     pub(super) fn new(shared: Arc<Shared>, config: UdpConfig) -> Self {
         Self {
-            shared,
+            outlet: Outlet::new(shared),
             bytes: Vec::with_capacity(config.max_queue),
             runs: VecDeque::new(),
             stats: SendStats::default(),
@@ -75,7 +74,7 @@ impl UdpSender {
             self.stats.too_large += 1;
             return false;
         }
-        let Some(to) = self.reachable(to) else {
+        let Some(to) = self.outlet.reachable(to) else {
             self.stats.failed += 1;
             self.stats.last_error = Some(ErrorKind::InvalidInput);
             return false;
@@ -126,10 +125,10 @@ impl UdpSender {
         if !self.runs.is_empty() && !self.try_flush() {
             return false;
         }
-        let Some(to) = self.reachable(to) else { return false };
+        let Some(to) = self.outlet.reachable(to) else { return false };
         let count = contents.len().div_ceil(segment);
         // Whatever is wrong, the queue will meet it again, and count it.
-        if self.transmit(to, ecn, contents, (count > 1).then_some(segment)).is_err() {
+        if self.outlet.send(to, ecn, contents, (count > 1).then_some(segment)).is_err() {
             return false;
         }
         self.stats.sent += count as u64;
@@ -142,7 +141,7 @@ impl UdpSender {
     pub fn try_flush(&mut self) -> bool {
         while let Some(run) = self.runs.front().copied() {
             let contents = &self.bytes[run.start..run.start + run.len];
-            match self.transmit(run.to, run.ecn, contents, (run.count > 1).then_some(run.segment)) {
+            match self.outlet.send(run.to, run.ecn, contents, (run.count > 1).then_some(run.segment)) {
                 Ok(()) => {
                     self.stats.sent += run.count as u64;
                     self.stats.bytes += run.len as u64;
@@ -169,7 +168,7 @@ impl UdpSender {
     /// If the runtime is shutting down.
     pub async fn flush(&mut self) -> io::Result<()> {
         while !self.try_flush() {
-            self.shared.socket.writable().await?;
+            self.outlet.writable().await?;
         }
         Ok(())
     }
@@ -177,7 +176,7 @@ impl UdpSender {
     /// How many datagrams may share a system call now: one where the kernel cannot, or once it refused.
     #[must_use]
     pub fn max_segments(&self) -> usize {
-        if self.config.gso { self.shared.state.max_gso_segments().min(self.config.max_segments) } else { 1 }
+        if self.config.gso { self.outlet.max_segments().min(self.config.max_segments) } else { 1 }
     }
 
     /// Datagrams that wait.
@@ -192,17 +191,6 @@ impl UdpSender {
         self.stats
     }
 
-    /// `to` as this socket understands it. What no socket understands is not tried: the kernel's answer would be the one that
-    /// stands for "no batches, no marks".
-    fn reachable(&self, to: SocketAddr) -> Option<SocketAddr> {
-        match to {
-            _ if to.port() == 0 => None,
-            SocketAddr::V4(v4) if !self.shared.ipv4 => Some((v4.ip().to_ipv6_mapped(), v4.port()).into()),
-            SocketAddr::V6(_) if self.shared.ipv4 => None,
-            _ => Some(to),
-        }
-    }
-
     /// Sends what can be, and forgets what was.
     fn make_room(&mut self, len: usize) -> bool {
         if !self.try_flush() {
@@ -213,12 +201,6 @@ impl UdpSender {
             }
         }
         self.bytes.len() + len <= self.config.max_queue
-    }
-
-    fn transmit(&self, to: SocketAddr, ecn: Ecn, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
-        let Shared { socket, state, .. } = &*self.shared;
-        let transmit = Transmit { destination: to, ecn: codepoint(ecn), contents, segment_size, src_ip: None };
-        socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))
     }
 
     /// Puts the datagrams of `run` in front, one by one.
@@ -252,15 +234,6 @@ impl Run {
             && (1..=self.segment).contains(&len)
             && self.len == self.count * self.segment
             && self.len + len <= MAX_DATAGRAM
-    }
-}
-
-fn codepoint(ecn: Ecn) -> Option<EcnCodepoint> {
-    match ecn {
-        Ecn::NotEct => None,
-        Ecn::Ect1 => Some(EcnCodepoint::Ect1),
-        Ecn::Ect0 => Some(EcnCodepoint::Ect0),
-        Ecn::Ce => Some(EcnCodepoint::Ce),
     }
 }
 

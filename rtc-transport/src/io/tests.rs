@@ -97,6 +97,38 @@ fn segments_leave_at_once_in_order_with_what_waits_before_them() {
     });
 }
 
+/// The socket is set to a size that comes twice; what is of another size, longer, or marked must not be cut by it.
+#[test]
+fn a_size_the_socket_is_set_to_cuts_nothing_else() {
+    run(async {
+        let clock = Clock::new();
+        let (mut a, mut b) = (socket(clock, |_| {}), socket(clock, |_| {}));
+        let to = b.local_addr();
+        a.send(to, Ecn::NotEct, &[0; 10]);
+        a.flush().await.unwrap();
+        let mut sizes = vec![10];
+        let mut marks = vec![Ecn::NotEct];
+        let runs = [500, 500, 500, 90, 500, 400, 400, 400, 500];
+        let singles = [1_300, 450, 0, 1_300, 500, 501, 401, 400, 300];
+        for (segment, single) in runs.into_iter().zip(singles) {
+            for (ecn, len) in [(Ecn::NotEct, 3 * segment), (Ecn::Ect1, 2 * segment + 1)] {
+                assert!(a.send_segments(to, ecn, &vec![7; len], segment));
+                sizes.extend([segment, segment, len - 2 * segment]);
+                marks.extend([ecn; 3]);
+            }
+            for ecn in [Ecn::NotEct, Ecn::Ect0] {
+                assert!(a.send_segments(to, ecn, &vec![7; single], single));
+                sizes.extend((single > 0).then_some(single));
+                marks.extend((single > 0).then_some(ecn));
+            }
+        }
+        let received = receive(&mut b, sizes.len()).await;
+        assert_eq!(received.iter().map(|datagram| datagram.data.len()).collect::<Vec<_>>(), sizes);
+        assert_eq!(received.iter().map(|datagram| datagram.ecn).collect::<Vec<_>>(), marks);
+        assert_eq!(a.send_stats().sent, sizes.len() as u64);
+    });
+}
+
 #[test]
 fn segments_nobody_can_be_sent_are_counted() {
     run(async {

@@ -45,6 +45,7 @@ impl UdpIo {
         let local = socket.local_addr()?;
         let state = UdpSocketState::new((&socket).into())?;
         keep_marks(&socket);
+        leave_unmarked(&socket);
         // Whatever the kernel grants will do.
         let _ = state.set_send_buffer_size((&socket).into(), config.socket_buffer);
         let _ = state.set_recv_buffer_size((&socket).into(), config.socket_buffer);
@@ -138,3 +139,16 @@ fn keep_marks(socket: &std::net::UdpSocket) {
 /// Other systems tell neither the time nor batches.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn keep_marks(_: &std::net::UdpSocket) {}
+
+/// Datagrams sent without a word on their mark have none, whatever the socket was set to before.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn leave_unmarked(socket: &std::net::UdpSocket) {
+    use nix::sys::socket::{setsockopt, sockopt};
+
+    let _ = setsockopt(socket, sockopt::Ipv4Tos, &0);
+    let _ = setsockopt(socket, sockopt::Ipv6TClass, &0);
+}
+
+/// Elsewhere each datagram says what its mark is.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn leave_unmarked(_: &std::net::UdpSocket) {}

@@ -1,5 +1,6 @@
 //! H.264 (RFC 6184), packetization modes 0 and 1.
 
+use memchr::memmem;
 pub use rtc_core::rtp::payload::h264::depacketize;
 use rtc_core::rtp::payload::h264::nal;
 
@@ -111,5 +112,5 @@ impl<'a> Iterator for NalUnits<'a> {
 
 /// What follows the first start code.
 fn find_start(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(3).position(|window| window == [0, 0, 1]).map(|at| at + 3)
+    memmem::find(bytes, &[0, 0, 1]).map(|at| at + 3)
 }
