@@ -26,7 +26,7 @@ test: setup
 	PROPTEST_RNG_SEED=1 $(CARGO) test $(ALL)
 	PROPTEST_RNG_SEED=1 $(CARGO) test -p rtc-benches
 
-## soak: the properties on new and many more random inputs, and six million damaged ones through loss recovery
+## soak: the properties on new and many more random inputs, and seven million damaged ones through loss recovery
 soak: setup
 	PROPTEST_CASES=$(CASES) $(CARGO) test --no-fail-fast $(ALL) --lib --test prop
 	FUZZ_INPUTS=1000000 $(CARGO) test -p rtc-fec --test fuzz -- --nocapture

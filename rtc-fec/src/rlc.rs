@@ -15,6 +15,7 @@ mod encoder;
 mod tinymt;
 
 pub use crate::parity::Outlook;
+use coefficients::DENSE;
 pub(crate) use coefficients::fill as coefficients;
 pub use decoder::{RlcDecoder, RlcDecoderConfig, RlcDecoderStats};
 pub use encoder::{RlcEncoder, RlcEncoderConfig, RlcEncoderStats};

@@ -1,6 +1,6 @@
 //! A million damaged, doubled and disordered inputs, from valid streams and a seed: nothing panics, all accounts balance, and
 //! what is recovered is what was lost to the last bit, once, or said to be its beginning; unless bytes it was recovered from were
-//! damaged. `FUZZ_INPUTS` says how many inputs each of the six tests is to have; `make soak` gives each a million.
+//! damaged. `FUZZ_INPUTS` says how many inputs each of the seven tests is to have; `make soak` gives each a million.
 //!
 //! None of these formats has a checksum: damaged bytes that pass for a repair packet give wrong bytes. UDP and SRTP keep them
 //! away; what the formats themselves can tell is printed at the end (`cargo test --test fuzz -- --nocapture`).
@@ -33,7 +33,7 @@ use rtc_fec::ulpfec::{
     Level, Pattern, Protection, UlpfecDecoder, UlpfecDecoderConfig, UlpfecEncoder, UlpfecEncoderConfig,
 };
 
-/// Mutated inputs of each test, if nothing else is said; there are six.
+/// Mutated inputs of each test, if nothing else is said; there are seven.
 const INPUTS: u64 = 200_000;
 /// Packets of media in an episode.
 const PACKETS: u16 = 60;
@@ -374,12 +374,80 @@ fn linear_codes() {
         config.ssrc = Some(SSRC);
         let mut decoder = RlcDecoder::new(config).unwrap();
         recover(&mut decoder, PayloadType::new(126), &packets, &arrived, linear_members, &mut tally);
-        let (stats, held) = (decoder.stats(), decoder.held() as u64);
-        assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
-        let dropped = stats.corrupt + stats.expired + stats.overflowed + stats.forgotten;
-        assert_eq!(stats.repairs, stats.recovered + stats.unused + dropped + held);
+        check_linear(&decoder);
     }
     println!("linear codes: {} mutated inputs, {tally:?}", mutator.mutated);
+}
+
+/// Voice with pauses and changes of its packets' length, which is what the short form has to tell.
+fn voice(mutator: &mut Mutator) -> Vec<RtpPacket> {
+    let first = u16::try_from(mutator.rng.below(65_536)).unwrap();
+    let (mut timestamp, mut step) = (mutator.rng.next_u32(), 960_u32);
+    let (equal, longest) = (mutator.pick(2) == 0, 1 + mutator.pick(80));
+    let packet = |n: u16| {
+        let (pause, change) = (mutator.pick(60) == 0, mutator.pick(60) == 0);
+        if change {
+            step = [480, 960, 1_920, 800][mutator.pick(4)];
+        }
+        timestamp = timestamp.wrapping_add(step * if pause { 1 + u32::try_from(mutator.pick(50)).unwrap() } else { 1 });
+        let len = if equal { longest } else { 1 + mutator.pick(longest) };
+        let mut packet = media_of(first.wrapping_add(n), timestamp, len);
+        packet.rewrite(|header| header.set_marker(pause));
+        packet
+    };
+    (0..3 * PACKETS).map(packet).collect()
+}
+
+/// A sender that knows of some packets that they have arrived repairs the others. Where it is wrong about that, and bytes are
+/// in any order, but none of them is damaged, nothing that is recovered may be wrong.
+#[test]
+fn short_linear_codes() {
+    let (mut mutator, mut recovered, mut wrong) = (Mutator::new(3095), 0, 0);
+    for episode in 0.. {
+        if mutator.mutated >= inputs() {
+            break;
+        }
+        let packets = voice(&mut mutator);
+        let mut config = RlcEncoderConfig::default();
+        (config.short, config.window) = (Some(MEDIA), 1 + mutator.pick(64));
+        let (mut encoder, mut sent) = (RlcEncoder::new(config).unwrap(), Vec::new());
+        let (known, span) = (mutator.rng.uniform(), 1 + mutator.pick(70));
+        for (at, packet) in packets.iter().enumerate() {
+            encoder.protect(packet);
+            sent.push(packet.clone());
+            let missing = (0..=at).rev().take(span).filter(|_| !mutator.rng.bool(known)).map(|at| packets[at].seq());
+            sent.extend(encoder.repair_over(missing.collect::<Vec<_>>()));
+        }
+        let damage = damage(episode);
+        let arrived = mutator.way(&sent, damage);
+        let mut config = RlcDecoderConfig::default();
+        (config.ssrc, config.short) = (Some(SSRC), Some(MEDIA));
+        let mut decoder = RlcDecoder::new(config).unwrap();
+        for Input { packet, damaged } in &arrived {
+            if packet.payload_type() == PayloadType::new(126) {
+                let taken = decoder.insert_repair(packet);
+                assert!(taken.is_ok() || *damaged, "{taken:?}");
+            } else {
+                decoder.insert_source(packet);
+            }
+            while let Some(packet) = decoder.poll_recovered() {
+                recovered += 1;
+                let right = packets.contains(&packet);
+                wrong += u64::from(!right);
+                assert!(right || damage > 0.0, "wrong, but from intact bytes: {packet:?}");
+            }
+        }
+        check_linear(&decoder);
+    }
+    assert!(recovered > 0);
+    println!("short linear codes: {} mutated inputs, {recovered} recovered, {wrong} wrong", mutator.mutated);
+}
+
+fn check_linear(decoder: &RlcDecoder) {
+    let stats = decoder.stats();
+    assert_eq!(stats.sources, stats.kept + stats.duplicates + stats.old + stats.strays);
+    let dropped = stats.corrupt + stats.unplaced + stats.expired + stats.overflowed + stats.forgotten;
+    assert_eq!(stats.repairs, stats.recovered + stats.unused + dropped + decoder.held() as u64);
 }
 
 #[test]

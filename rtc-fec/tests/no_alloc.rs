@@ -46,11 +46,16 @@ fn steady_state_does_not_allocate() {
     assert_eq!(repair_scheduler(&packets), 0, "repair driven by the sender");
     assert_eq!(linear_encoder(&packets, &mut rlc()), 0, "RLC encoder");
     assert_eq!(linear_encoder(&packets, &mut short_rlc()), 0, "RLC encoder, short form");
+    let extended =
+        |packet: &RtpPacket| packet.to_builder().extensions(&[(5, &[0; 2])]).build(packet.payload()).unwrap();
+    let extended: Vec<_> = packets.iter().map(extended).collect();
+    assert_eq!(linear_encoder(&extended, &mut short_rlc()), 0, "RLC encoder, without extensions");
     assert_eq!(linear_encoder(&packets, &mut cauchy()), 0, "Cauchy encoder");
     // Recovered packets are remembered: 400 of them, 32 to a block of two allocations.
     for (name, blocks) in [
         ("RLC", linear_decoder(&packets, &mut rlc())),
         ("short RLC", linear_decoder(&packets, &mut short_rlc())),
+        ("RLC without extensions", linear_decoder(&extended, &mut short_rlc())),
         ("Cauchy", linear_decoder(&packets, &mut cauchy())),
     ] {
         assert!(blocks <= 30, "{name} decoder: {blocks}");
@@ -286,7 +291,7 @@ fn rlc() -> RlcEncoder {
 
 fn short_rlc() -> RlcEncoder {
     let mut config = RlcEncoderConfig::default();
-    config.short = Some(MEDIA);
+    (config.short, config.extensions) = (Some(MEDIA), false);
     RlcEncoder::new(config).unwrap()
 }
 
@@ -308,7 +313,7 @@ fn linear_encoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
 
 fn linear_decoder(packets: &[RtpPacket], encoder: &mut dyn FecEncoder) -> u64 {
     let mut config = RlcDecoderConfig::default();
-    config.short = Some(MEDIA);
+    (config.short, config.extensions) = (Some(MEDIA), false);
     let mut decoder = RlcDecoder::new(config).unwrap();
     // Made beforehand: what is counted is the decoder's.
     let mut repairs = Vec::new();

@@ -19,6 +19,8 @@ mod red;
 mod repair;
 #[path = "prop/rlc.rs"]
 mod rlc;
+#[path = "prop/rlc_short.rs"]
+mod rlc_short;
 #[path = "prop/rtx.rs"]
 mod rtx;
 #[path = "prop/ulpfec.rs"]

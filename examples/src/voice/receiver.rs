@@ -85,7 +85,7 @@ impl Receiver {
         let mut ulpfec = UlpfecDecoderConfig::default();
         ulpfec.payload_type = ULPFEC;
         let mut rlc = RlcDecoderConfig::default();
-        rlc.payload_type = RLC;
+        (rlc.payload_type, rlc.short, rlc.extensions) = (RLC, Some(OPUS), false);
         let copies = Arc::default();
         let mut playout = AudioPlayout::new(playout, Decoder::new(config.format(), Arc::clone(&copies))?)?;
         // Until it is clear that most arrives: what is not played yet can still be waited for.

@@ -124,6 +124,8 @@ impl Sender {
         (rtx.payload_types, rtx.ssrc) = (RTX.to_vec(), Some(streams.rtx));
         let mut rlc = RlcEncoderConfig::default();
         (rlc.payload_type, rlc.ssrc, rlc.window) = (RLC, Some(streams.coded), MAX_WINDOW);
+        // Nobody needs the transport-wide number of a packet that is recovered.
+        (rlc.short, rlc.extensions) = (Some(OPUS), false);
         let mut repair = RepairConfig::default();
         repair.residual = RESIDUAL;
         // Of what is spared while redundancy covers what is said, a pause has use for some: no redundancy covers that.

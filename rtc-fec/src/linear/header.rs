@@ -1,9 +1,7 @@
 use rtc_core::{Fault, Malformed, SeqNum};
 
-/// Most packets in one repair packet.
-pub(crate) const MAX_SOURCES: usize = 64;
-/// Sequence numbers from the first of them to the last at most.
-pub(crate) const MAX_SPAN: usize = 256;
+use super::covered::{Covered, MAX_SOURCES, MAX_SPAN};
+
 /// Bytes without a mask.
 const FIXED_LEN: usize = 6;
 const VERSION: u8 = 0xc0;
@@ -29,10 +27,6 @@ pub(crate) enum Code {
     Cauchy { row: u8 },
 }
 
-/// A set of packets by their distance from the first, which is one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Covered([u64; MAX_SPAN / 64]);
-
 impl Header {
     /// Bytes on the wire at most.
     pub(crate) const MAX_LEN: usize = FIXED_LEN + MAX_SPAN / 8;
@@ -53,21 +47,8 @@ impl Header {
             _ if density != DENSITY || usize::from(key) >= MAX_SOURCES => return Err(fault(Fault::Reserved)),
             _ => Code::Cauchy { row: k1 },
         };
-        let span = usize::from(span) + 1;
-        let (covered, symbol) = match first & MASKED {
-            0 => (Covered::all(span), rest),
-            _ => {
-                let (mask, rest) = rest.split_at_checked(span.div_ceil(8)).ok_or_else(|| fault(Fault::Truncated))?;
-                (Covered::from_mask(mask), rest)
-            }
-        };
-        // One way to say it: the mask begins and ends with a packet, and there is none if it would be full.
-        let holes = covered.count() < covered.span();
-        if covered.span() != span || !covered.contains(0) || holes != (first & MASKED != 0) {
-            return Err(fault(Fault::Inconsistent));
-        }
-        let far = matches!(code, Code::Cauchy { .. }) && span > MAX_SOURCES;
-        if covered.count() > MAX_SOURCES || far {
+        let (covered, symbol) = Covered::read(usize::from(span) + 1, first & MASKED != 0, rest).map_err(fault)?;
+        if matches!(code, Code::Cauchy { .. }) && covered.span() > MAX_SOURCES {
             return Err(fault(Fault::Length));
         }
         Ok((Self { code, base: SeqNum(u16::from_be_bytes([b0, b1])), covered }, symbol))
@@ -75,14 +56,13 @@ impl Header {
 
     /// The newest packet covered.
     pub(crate) fn last(&self) -> SeqNum {
-        self.base + u16::try_from(self.covered.span().saturating_sub(1)).unwrap_or(u16::MAX)
+        self.base + self.covered.reach()
     }
 
     /// The header on the wire, and how much of it there is. Something must be covered, the first included.
     pub(crate) fn to_bytes(self) -> ([u8; Self::MAX_LEN], usize) {
         let mut bytes = [0; Self::MAX_LEN];
-        let span = self.covered.span();
-        let masked = self.covered.count() < span;
+        let (span, masked) = (self.covered.span(), self.covered.has_holes());
         let (code, key) = match self.code {
             Code::Rlc { key, density } => (density & DENSITY, key),
             Code::Cauchy { row } => (CAUCHY | DENSITY, u16::from(row)),
@@ -96,74 +76,6 @@ impl Header {
         }
         bytes[FIXED_LEN..].copy_from_slice(&self.covered.mask());
         (bytes, FIXED_LEN + span.div_ceil(8))
-    }
-}
-
-impl Covered {
-    /// The first so many.
-    fn all(span: usize) -> Self {
-        let word = |at: usize| match span.saturating_sub(64 * at) {
-            64.. => u64::MAX,
-            // The most significant bits.
-            bits => !(u64::MAX >> bits),
-        };
-        Self(core::array::from_fn(word))
-    }
-
-    /// The mask on the wire, and zeros after it.
-    pub(super) fn mask(&self) -> [u8; MAX_SPAN / 8] {
-        let mut bytes = [0; MAX_SPAN / 8];
-        for (bytes, word) in bytes.chunks_exact_mut(8).zip(self.0) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        bytes
-    }
-
-    /// The first packet is the most significant bit of the first byte.
-    pub(super) fn from_mask(mask: &[u8]) -> Self {
-        let mut bytes = [0; MAX_SPAN / 8];
-        bytes[..mask.len()].copy_from_slice(mask);
-        let mut covered = Self::default();
-        for (word, bytes) in covered.0.iter_mut().zip(bytes.as_chunks().0) {
-            *word = u64::from_be_bytes(*bytes);
-        }
-        covered
-    }
-
-    /// `offset` must be less than [`MAX_SPAN`].
-    pub(crate) fn insert(&mut self, offset: usize) {
-        self.0[offset / 64] |= 1 << (63 - offset % 64);
-    }
-
-    pub(crate) fn contains(&self, offset: usize) -> bool {
-        self.0.get(offset / 64).is_some_and(|word| word & (1 << (63 - offset % 64)) != 0)
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-
-    /// Packets from the first to the last.
-    pub(crate) fn span(&self) -> usize {
-        let last = self.0.iter().rposition(|word| *word != 0);
-        last.map_or(0, |at| 64 * (at + 1) - self.0[at].trailing_zeros() as usize)
-    }
-
-    /// The distances in the set, in order.
-    pub(crate) fn offsets(self) -> impl Iterator<Item = u16> {
-        let (mut rest, mut at) = (self.0, 0);
-        core::iter::from_fn(move || {
-            while rest[at] == 0 {
-                at += 1;
-                if at == rest.len() {
-                    at = 0;
-                    return None;
-                }
-            }
-            let zeros = rest[at].leading_zeros();
-            rest[at] ^= (1 << 63) >> zeros;
-            u16::try_from(64 * at + zeros as usize).ok()
-        })
     }
 }
 

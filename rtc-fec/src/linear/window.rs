@@ -76,6 +76,12 @@ impl Window {
         }
     }
 
+    /// The packets that are known, newest first.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &RtpPacket> {
+        let newest = self.newest.unwrap_or_default();
+        (0..self.reached).filter_map(move |back| self.packet(newest - u16::try_from(back).unwrap_or(u16::MAX)))
+    }
+
     pub(crate) fn newest(&self) -> Option<SeqNum> {
         self.newest
     }

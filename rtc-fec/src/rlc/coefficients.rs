@@ -1,7 +1,7 @@
 use super::tinymt::TinyMt32;
 
 /// The density threshold at which no coefficient is zero.
-const DENSE: u8 = 15;
+pub(crate) const DENSE: u8 = 15;
 
 /// The coefficients of a repair packet, one for each packet it covers in their order, from its key and density threshold
 /// (RFC 8681 §3.6): each is one of the 255 that are not zero, with a probability of (`density` + 1) / 16, else zero.

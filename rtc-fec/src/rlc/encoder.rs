@@ -1,77 +1,19 @@
 use bytes::BytesMut;
 use rtc_core::fec::FecEncoder;
-use rtc_core::{ConfigError, PayloadType, RtpPacket, RtpTime, SeqNum, Ssrc};
+use rtc_core::{ConfigError, RtpPacket, RtpTime, SeqNum, Ssrc};
 
-use super::{MAX_WINDOW, coefficients};
+use super::{DENSE, MAX_WINDOW, coefficients};
 use crate::POOL_LEN;
 use crate::linear::{
-    Code, Common, Covered, Header, LENGTH_LEN, MAX_SPAN, Place, RTP_LEN, Short, Window, length_product,
+    Cadence, Code, Coverage, Covered, Header, LENGTH_LEN, MAX_SPAN, Place, RTP_LEN, Regular, Short, Window,
+    length_product,
 };
 use crate::simd::dot;
 
-/// Repair packets due at most until polled.
-const MAX_DUE: f64 = 64.0;
+mod config;
 
-/// Settings of an [`RlcEncoder`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub struct RlcEncoderConfig {
-    /// Payload type of the repair packets. 126, one before that of ULPFEC.
-    pub payload_type: PayloadType,
-    /// SSRC of the repair packets; `None`, the default, for that of the media.
-    pub ssrc: Option<Ssrc>,
-    /// Sequence number of the first repair packet. 0; a random one protects better (RFC 3550 §5.1).
-    pub first_seq: SeqNum,
-    /// Packets one repair packet covers at most, 1 to [`MAX_WINDOW`]. 32: more save bandwidth, but what they bring back may
-    /// be as much later, and costs as much more time.
-    pub window: usize,
-    /// Density threshold of RFC 8681 §3.6, 0 to 15: coefficients are zero with a probability of (15 - `density`) / 16. 15, as
-    /// zeros save little here and make repair packets less useful.
-    pub density: u8,
-    /// Repair packets for each packet of media, 0 to 64, that [`FecEncoder::poll_repair`] gives; see
-    /// [`RlcEncoder::set_overhead`]. 0.5.
-    pub overhead: f64,
-    /// Media of this payload type whose headers are as regular as those of voice is covered in a short form, 15 bytes less or
-    /// more: what its headers sum up to is not told. None: of all media everything is covered, which shows damage more often, and
-    /// works where repair packets are renumbered on the way. For packets hardly longer than their headers, without header
-    /// extensions; the receiver must be told as well ([`RlcDecoderConfig::short`](super::RlcDecoderConfig::short)).
-    pub short: Option<PayloadType>,
-}
-
-impl Default for RlcEncoderConfig {
-    fn default() -> Self {
-        Self {
-            payload_type: PayloadType::new(126),
-            ssrc: None,
-            first_seq: SeqNum(0),
-            window: 32,
-            density: 15,
-            overhead: 0.5,
-            short: None,
-        }
-    }
-}
-
-/// What happened so far: `packets = kept + duplicates + old + oversized`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RlcEncoderStats {
-    /// Packets of media seen.
-    pub packets: u64,
-    /// Of these, taken into the window.
-    pub kept: u64,
-    /// Of these, there already.
-    pub duplicates: u64,
-    /// Of these, older than the newest by more than the history is long.
-    pub old: u64,
-    /// Of these, longer than a length of 16 bits can say.
-    pub oversized: u64,
-    /// Repair packets made.
-    pub repairs: u64,
-    /// Bytes of repair packets made (`fecBytesSent` less the RTP headers).
-    pub repair_bytes: u64,
-    /// Repair packets that were due and not polled.
-    pub overflowed: u64,
-}
+use config::{MAX_DUE, check_overhead, check_window};
+pub use config::{RlcEncoderConfig, RlcEncoderStats};
 
 /// Makes repair packets over the packets sent last.
 ///
@@ -92,11 +34,49 @@ pub struct RlcEncoder {
     ssrc: Option<Ssrc>,
     /// Of the newest packet.
     timestamp: RtpTime,
+    cadence: Cadence,
     /// Repair packets due, and the part of the next.
     due: f64,
     symbol: Vec<u8>,
     pool: BytesMut,
+    coverage: Coverage,
     stats: RlcEncoderStats,
+}
+
+/// What a repair packet sums up.
+struct Sum<'a> {
+    /// Packets and their factors, those in use first.
+    terms: [(u8, &'a [u8]); MAX_WINDOW],
+    count: usize,
+    /// Of the lengths, byte by byte.
+    length: [u8; LENGTH_LEN],
+    longest: usize,
+    /// Whether all are as long.
+    equal: bool,
+}
+
+impl<'a> Sum<'a> {
+    /// The sum of these packets with factors from a key and a density; `None` if one is not remembered.
+    fn over(history: &'a Window, base: SeqNum, covered: Covered, (key, density): (u16, u8)) -> Option<Self> {
+        let mut factors = [0; MAX_WINDOW];
+        let count = covered.count();
+        coefficients(key, density, &mut factors[..count]);
+        let terms = [(0, &[][..]); MAX_WINDOW];
+        let mut sum = Self { terms, count, length: [0; LENGTH_LEN], longest: 0, equal: true };
+        for ((term, factor), offset) in sum.terms.iter_mut().zip(factors).zip(covered.offsets()) {
+            let packet = history.packet(base + offset)?;
+            let (bytes, product) = (&packet.as_bytes()[..], length_product(factor, packet)?);
+            sum.length.iter_mut().zip(product).for_each(|(sum, byte)| *sum ^= byte);
+            sum.equal &= bytes.len() == sum.longest || offset == 0;
+            sum.longest = sum.longest.max(bytes.len());
+            *term = (factor, bytes);
+        }
+        Some(sum)
+    }
+
+    fn terms(&self) -> &[(u8, &'a [u8])] {
+        &self.terms[..self.count]
+    }
 }
 
 impl RlcEncoder {
@@ -105,13 +85,7 @@ impl RlcEncoder {
     /// # Errors
     /// [`ConfigError`] if `window`, `density` or `overhead` is out of its range.
     pub fn new(config: RlcEncoderConfig) -> Result<Self, ConfigError> {
-        if !(1..=MAX_WINDOW).contains(&config.window) {
-            return Err(ConfigError::new("window", "must be 1 to 64"));
-        }
-        if config.density > 15 {
-            return Err(ConfigError::new("density", "must be 0 to 15"));
-        }
-        check_overhead(config.overhead)?;
+        config.check()?;
         Ok(Self {
             config,
             model: RtpPacket::builder(config.payload_type, SeqNum(0), RtpTime(0), Ssrc(0)).build(&[])?,
@@ -120,9 +94,11 @@ impl RlcEncoder {
             history: Window::new(MAX_SPAN),
             ssrc: None,
             timestamp: RtpTime(0),
+            cadence: Cadence::default(),
             due: 0.0,
             symbol: Vec::with_capacity(1_500),
             pool: BytesMut::with_capacity(POOL_LEN),
+            coverage: Coverage::new(config.extensions),
             stats: RlcEncoderStats::default(),
         })
     }
@@ -132,35 +108,27 @@ impl RlcEncoder {
     /// Each is another sum of them: as many as arrive bring as many back.
     pub fn repair(&mut self) -> Option<RtpPacket> {
         let (newest, history) = (self.history.newest()?, &self.history);
-        let back = (0..MAX_SPAN).map(|back| newest - u16::try_from(back).unwrap_or(u16::MAX));
-        let mut seqs = [SeqNum(0); MAX_WINDOW];
-        let mut count = 0;
-        for (place, seq) in seqs[..self.config.window].iter_mut().zip(back.filter(|seq| history.packet(*seq).is_some()))
-        {
-            *place = seq;
-            count += 1;
-        }
-        self.make(&seqs[..count])
+        let backs =
+            (0..u16::try_from(MAX_SPAN).unwrap_or(u16::MAX)).filter(|back| history.packet(newest - *back).is_some());
+        let (base, covered) = self.nearest(newest, backs)?;
+        self.make(base, covered)
     }
 
     /// A repair packet over these packets, the newest [`window`](RlcEncoderConfig::window) of them if they are more; `None` if
     /// none of them is remembered.
     ///
     /// For a sender that knows what the receiver lacks: fewer unknown packets need fewer repair packets, and nothing that
-    /// arrived is paid for again.
+    /// arrived is paid for again. What is between these packets the receiver is taken to have: in the
+    /// [short form](RlcEncoderConfig::short) it is covered as well where that takes fewer bytes than to leave it out. What the
+    /// receiver neither has nor needs is to be [released](Self::release) or [forgotten](Self::acknowledge).
     pub fn repair_over(&mut self, missing: impl IntoIterator<Item = SeqNum>) -> Option<RtpPacket> {
         let newest = self.history.newest()?;
         let mut wanted = Covered::default();
         for seq in missing.into_iter().filter(|seq| self.history.packet(*seq).is_some()) {
             wanted.insert(usize::from(newest.distance_from(seq).unsigned_abs()));
         }
-        let mut seqs = [SeqNum(0); MAX_WINDOW];
-        let mut count = 0;
-        for (place, back) in seqs[..self.config.window].iter_mut().zip(wanted.offsets()) {
-            *place = newest - back;
-            count += 1;
-        }
-        self.make(&seqs[..count])
+        let (base, covered) = self.nearest(newest, wanted.offsets())?;
+        self.make(base, covered)
     }
 
     /// Forgets this packet and all before it: the receiver has them, or has no more use for them.
@@ -172,7 +140,7 @@ impl RlcEncoder {
         }
     }
 
-    /// Forgets one packet: the receiver has it.
+    /// Forgets one packet: the receiver has it, or has no use for it. It is covered no more.
     pub fn acknowledge(&mut self, seq: SeqNum) {
         if self.history.packet(seq).is_some() {
             self.history.put(seq, Place::Empty);
@@ -194,9 +162,7 @@ impl RlcEncoder {
     /// # Errors
     /// [`ConfigError`] if it is out of its range; nothing changes then.
     pub fn set_window(&mut self, window: usize) -> Result<(), ConfigError> {
-        if !(1..=MAX_WINDOW).contains(&window) {
-            return Err(ConfigError::new("window", "must be 1 to 64"));
-        }
+        check_window(window)?;
         self.config.window = window;
         Ok(())
     }
@@ -213,46 +179,65 @@ impl RlcEncoder {
         self.stats
     }
 
-    /// What the headers of these packets have in common, newest first, if that is enough for the short form.
-    fn common(&self, seqs: &[SeqNum]) -> Option<Common> {
-        // Zeros among the factors would be told by the density, for which there is no room.
-        let payload_type = self.config.short.filter(|_| self.config.density == 15)?;
-        let packets = seqs.iter().rev().filter_map(|seq| self.history.packet(*seq));
-        Common::of(packets).filter(|common| common.payload_type == payload_type)
+    /// Of the packets that are so far behind the newest, in this order, as many as a repair packet may cover.
+    fn nearest(&self, newest: SeqNum, backs: impl Iterator<Item = u16>) -> Option<(SeqNum, Covered)> {
+        let mut chosen = [0; MAX_WINDOW];
+        let mut count = 0;
+        for (place, back) in chosen[..self.config.window].iter_mut().zip(backs) {
+            *place = back;
+            count += 1;
+        }
+        let chosen = &chosen[..count];
+        let oldest = *chosen.last()?;
+        let mut covered = Covered::default();
+        chosen.iter().for_each(|back| covered.insert(usize::from(oldest - back)));
+        Some((newest - oldest, covered))
     }
 
-    /// A repair packet over these packets, newest first, all of which are remembered.
-    fn make(&mut self, seqs: &[SeqNum]) -> Option<RtpPacket> {
-        let base = *seqs.last()?;
-        let mut covered = Covered::default();
-        let mut factors = [0; MAX_WINDOW];
-        let common = self.common(seqs);
-        let key = if common.is_some() { self.next_seq.0 } else { self.next_key };
-        coefficients(key, self.config.density, &mut factors[..seqs.len()]);
-        let (mut terms, mut length, mut longest) = ([(0, &[][..]); MAX_WINDOW], [0; LENGTH_LEN], 0);
-        for ((term, seq), factor) in terms.iter_mut().zip(seqs.iter().rev()).zip(factors) {
-            let packet = self.history.packet(*seq)?;
-            covered.insert(usize::from(seq.distance_from(base).unsigned_abs()));
-            length.iter_mut().zip(length_product(factor, packet)?).for_each(|(sum, byte)| *sum ^= byte);
-            longest = longest.max(packet.as_bytes().len());
-            *term = (factor, packet.as_bytes());
-        }
+    /// What the short form has to say of these packets, or of all from the first to the last if that is shorter, and the timestamp
+    /// of the newest; `None` if it cannot.
+    fn short(&self, base: SeqNum, covered: Covered) -> Option<(Short, RtpTime)> {
+        // Zeros among the factors would be told by the density, for which there is no room.
+        let payload_type = self.config.short.filter(|_| self.config.density == DENSE)?;
+        let say = |covered: Covered| {
+            let sum = Sum::over(&self.history, base, covered, (self.next_seq.0, DENSE))?;
+            let packets = covered.offsets().filter_map(|offset| self.history.packet(base + offset));
+            let regular = Regular::of(packets, self.cadence.step())?;
+            let told = self.cadence.is_steady_at(regular.last) && regular.step == self.cadence.step();
+            let short = Short {
+                covered,
+                step: regular.step,
+                base: (!told).then_some((base, regular.ssrc)),
+                length: (!sum.equal).then_some(sum.length),
+            };
+            let len = short.to_bytes().1 + sum.longest;
+            (regular.payload_type == payload_type).then_some((len, short, regular.timestamp))
+        };
+        let (len, some, timestamp) = say(covered)?;
+        let span = Some(covered.span()).filter(|span| covered.has_holes() && *span <= self.config.window);
+        let whole = span.and_then(|span| say(Covered::all(span)));
+        Some(whole.filter(|whole| whole.0 < len).map_or((some, timestamp), |(_, whole, _)| (whole, timestamp)))
+    }
+
+    /// A repair packet over packets that are all remembered.
+    fn make(&mut self, base: SeqNum, covered: Covered) -> Option<RtpPacket> {
+        let short = self.short(base, covered);
+        let (key, density) = (if short.is_some() { self.next_seq.0 } else { self.next_key }, self.config.density);
+        let sum = Sum::over(&self.history, base, short.map_or(covered, |(short, _)| short.covered), (key, density))?;
         self.symbol.clear();
-        self.symbol.resize(longest, 0);
-        dot(&mut self.symbol, &terms[..seqs.len()]);
-        let header = Header { code: Code::Rlc { key, density: self.config.density }, base, covered };
+        self.symbol.resize(sum.longest, 0);
+        dot(&mut self.symbol, sum.terms());
         let (seq, ssrc) = (self.next_seq, self.config.ssrc.or(self.ssrc)?);
-        let timestamp = common.map_or(self.timestamp, |common| common.timestamp);
-        let (full, short);
-        let parts: [&[u8]; 3] = match common {
-            Some(common) => {
-                short = Short { header, common }.to_bytes();
-                let lengths = if common.equal { &[][..] } else { &length };
-                [&short.0[..short.1], lengths, &self.symbol[RTP_LEN..]]
+        let mut timestamp = self.timestamp;
+        let (full, brief);
+        let parts: [&[u8]; 3] = match short {
+            Some((short, newest)) => {
+                (brief, timestamp) = (short.to_bytes(), newest);
+                [&brief.0[..brief.1], &[], &self.symbol[RTP_LEN..]]
             }
             None => {
-                full = header.to_bytes();
-                [&full.0[..full.1], &length, &self.symbol]
+                full = Header { code: Code::Rlc { key, density }, base, covered }.to_bytes();
+                [&full.0[..full.1], &sum.length, &self.symbol]
             }
         };
         let repair = self.model.repack_in(&mut self.pool, &parts, |header| {
@@ -279,19 +264,21 @@ impl FecEncoder for RlcEncoder {
         let far = |newest: SeqNum| seq.distance_from(newest).unsigned_abs() > 1_000;
         if self.ssrc.is_some_and(|ssrc| ssrc != packet.ssrc()) || self.history.newest().is_some_and(far) {
             self.history.clear();
+            self.cadence = Cadence::default();
         }
+        self.cadence.observe(seq, packet.timestamp());
         self.ssrc = Some(packet.ssrc());
         if self.history.newest().is_none_or(|newest| seq.is_newer_than(newest)) {
             self.timestamp = packet.timestamp();
         }
-        self.history.advance(seq, |_| ());
+        self.history.advance(seq, |gone| self.coverage.reclaim(gone));
         if !self.history.reaches(seq) {
             self.stats.old += 1;
         } else if self.history.packet(seq).is_some() {
             self.stats.duplicates += 1;
         } else {
             self.stats.kept += 1;
-            self.history.put(seq, Place::Known(packet.clone()));
+            self.history.put(seq, Place::Known(self.coverage.of(packet)));
             self.due += self.config.overhead;
             while self.due >= MAX_DUE + 1.0 {
                 self.due -= 1.0;
@@ -306,12 +293,5 @@ impl FecEncoder for RlcEncoder {
         }
         self.due -= 1.0;
         self.repair()
-    }
-}
-
-fn check_overhead(overhead: f64) -> Result<(), ConfigError> {
-    match (0.0..=MAX_DUE).contains(&overhead) {
-        true => Ok(()),
-        false => Err(ConfigError::new("overhead", "must be 0 to 64")),
     }
 }
