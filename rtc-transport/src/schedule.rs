@@ -279,7 +279,7 @@ impl RtcpScheduler {
     }
 
     /// How long a member may be silent before it counts as gone: five intervals (RFC 3550 §6.3.5) of no less than 5 s each,
-    /// whatever our own minimum: that of the others is not known.
+    /// in any profile and whatever our own minimum (RFC 8108 §7.1.4).
     #[must_use]
     pub fn timeout(&self, membership: Membership) -> Duration {
         TIMEOUT_INTERVALS * self.mean_interval(membership).max(AVP_MINIMUM)

@@ -263,12 +263,12 @@ fn message_numbers_wrap_and_begin_anew() {
 
 #[test]
 fn loss_notification_on_the_wire_and_through_a_session() {
-    let mut bob = session(THEM, |config| config.reduced_size = true);
+    let mut bob = session(THEM, |_| ());
     bob.notify_loss(ms(1), US, SeqNum(0xfffe), SeqNum(1), true);
     bob.notify_loss(ms(1), US, SeqNum(0xffff), SeqNum(3), true);
     let datagram = bob.poll_rtcp(ms(1)).unwrap();
     let bytes = [0x8f, 206, 0, 4, 2, 2, 2, 2, 1, 1, 1, 1, b'L', b'N', b'T', b'F', 0xff, 0xff, 0, 9];
-    assert_eq!(datagram, &bytes[..], "the newest of a stream; four packets on, decodable");
+    assert!(datagram.ends_with(&bytes), "the newest of a stream; four packets on, decodable: {datagram:?}");
     let mut alice = session(US, |_| ());
     alice.receive(ms(2), datagram.clone()).unwrap();
     let expected = LossNotification {

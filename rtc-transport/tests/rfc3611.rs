@@ -84,6 +84,34 @@ fn rfc3611_s4_1_thinning_leaves_multiples_of_a_power_of_two() {
     assert_on_the_wire(ExtendedBlock::Losses(runs), &bytes);
 }
 
+/// The trace of the clause: 45 packets from 13821 on, of which the 22nd, the 24th and the 44th are lost.
+#[test]
+fn rfc3611_s4_1_example() {
+    let (begin, lost) = (SeqNum(13_821), [21, 23, 43]);
+    let bit = |seq: SeqNum| !lost.contains(&seq.distance_from(begin));
+    // A run of 21 receipts, then vectors, and the bits beyond the trace are zero.
+    let runs = RunLengths::new(THEM, 0, begin, begin + 45, bit);
+    let chunks = [0x40, 21, 0b1010_1111, 0xff, 0b1111_1111, 0b0100_0000, 0, 0];
+    let head = |thinning, words| [1, thinning, 0, words, 2, 2, 2, 2, 0x35, 0xfd, 0x36, 0x2a];
+    assert_on_the_wire(ExtendedBlock::Losses(runs.clone()), &[&head(0, 4)[..], &chunks].concat());
+    // The other encoding, all in vectors, is read the same.
+    let vectors = [0xff, 0xff, 0b1111_1110, 0b1011_1111, 0b1111_1111, 0b1111_1101, 0, 0];
+    let bytes = [&[0x80, 207, 0, 6, 1, 1, 1, 1][..], &head(0, 4), &vectors].concat();
+    let Ok(RtcpPacket::ExtendedReport(report)) = read(&bytes) else { panic!() };
+    let [ExtendedBlock::Losses(read)] = &report.blocks[..] else { panic!("{report:?}") };
+    assert!(read.iter().eq(runs.iter()));
+    // Thinned: of 13824 to 13864 in steps of four, 13844 and 13864 are lost.
+    let thinned = RunLengths::new(THEM, 2, begin, begin + 45, bit);
+    let chunks = [0b1111_1101, 0b1110_0000, 0, 0];
+    assert_on_the_wire(ExtendedBlock::Losses(thinned), &[&head(2, 3)[..], &chunks].concat());
+}
+
+#[test]
+fn rfc3611_s4_1_no_report_is_on_65534_numbers() {
+    let runs = RunLengths::new(THEM, 0, SeqNum(7), SeqNum(6), |_| true);
+    assert_eq!((runs.iter().count(), runs.end), (65_533, SeqNum(7) + 65_533));
+}
+
 #[test]
 fn rfc3611_s4_1_3_the_null_chunk_ends_the_trace() {
     let bytes = [0x80, 207, 0, 6, 1, 1, 1, 1, 1, 0xf0, 0, 4, 2, 2, 2, 2, 0, 5, 0, 41, 0x40, 3, 0, 0, 0x40, 9, 0x40, 9];
@@ -120,21 +148,55 @@ fn rfc3611_s4_6_flags_say_what_a_summary_tells() {
     assert_on_the_wire(ExtendedBlock::Summary(all), &[&head(0b1111_0000)[..], &fields].concat());
     let none = StatisticsSummary { lost: None, duplicates: None, jitter: None, hops: None, ..all };
     assert_on_the_wire(ExtendedBlock::Summary(none), &[&head(0)[..], &[0; 28]].concat());
-    // Three stands for nothing, and must not be used.
-    let three = [&[0x80, 207, 0, 11, 1, 1, 1, 1][..], &head(0b0001_1000), &fields].concat();
-    assert_eq!(read(&three), Err(Fault::Inconsistent));
+}
+
+#[test]
+fn rfc3611_s4_6_a_summary_that_contradicts_its_flags_is_ignored() {
+    // All but one of the flags, with something in all fields; and a ToH of three, which must not be used.
+    for flags in [0b0111_0000_u8, 0b1011_0000, 0b1101_0000, 0b1110_0000, 0b1111_1000] {
+        let summary = [&[6, flags, 0, 9, 2, 2, 2, 2, 0, 7, 0, 107][..], &[1; 28]].concat();
+        let bytes = [&[0x80, 207, 0, 14, 1, 1, 1, 1][..], &summary, &[4, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]].concat();
+        let Ok(RtcpPacket::ExtendedReport(report)) = read(&bytes) else { panic!("{flags:b}") };
+        let ignored = ExtendedBlock::Other { kind: 6, specific: flags, content: Bytes::from(summary).slice(4..) };
+        let after = ExtendedBlock::ReferenceTime(NtpTime::from_bits(1 << 32));
+        assert_eq!(report.blocks, [ignored, after], "the other blocks are read");
+    }
+}
+
+#[test]
+fn rfc3611_s4_7_what_is_not_known_has_the_value_that_says_so() {
+    let bytes = [
+        7, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // nothing lost, no delay known
+        127, 127, 127, 16, 127, 127, 127, 127, 0, 0, 0, 0, 0, 0, 0, 0, // levels, Gmin, quality, the jitter buffer
+    ];
+    assert_on_the_wire(ExtendedBlock::Voip(VoipMetrics::default()), &bytes);
+}
+
+#[test]
+fn rfc3611_s4_7_5_factors_and_scores_beyond_their_range_are_not_told() {
+    let mut metrics = VoipMetrics::default();
+    (metrics.r_factor, metrics.external_r_factor) = (101, 100);
+    (metrics.mos_listening, metrics.mos_conversational) = (9, 51);
+    let report = ExtendedReport { sender: US, blocks: vec![ExtendedBlock::Voip(metrics)] };
+    let mut bytes = written(&RtcpPacket::ExtendedReport(report)).to_vec();
+    assert_eq!(bytes[32..36], [127, 100, 127, 127]);
+    bytes[32..36].copy_from_slice(&[200, 101, 0, 60]);
+    let Ok(RtcpPacket::ExtendedReport(report)) = read(&bytes) else { panic!() };
+    assert_eq!(report.blocks, [ExtendedBlock::Voip(VoipMetrics::default())], "nor heard");
 }
 
 #[test]
 fn rfc3611_s4_7_a_call_in_eight_words() {
     let mut metrics = VoipMetrics::default();
+    (metrics.noise_level, metrics.echo_return_loss) = (-60, 45);
+    (metrics.external_r_factor, metrics.mos_listening) = (94, 35);
     (metrics.ssrc, metrics.loss_rate, metrics.gap_density) = (THEM, 26, 3);
     (metrics.burst_duration, metrics.round_trip, metrics.signal_level) = (400, 150, -20);
     (metrics.gap_threshold, metrics.r_factor, metrics.mos_conversational) = (16, 80, 41);
     (metrics.receiver_config, metrics.buffer_nominal, metrics.buffer_limit) = (0xf3, 60, 1_000);
     let bytes = [
         7, 0, 0, 8, 2, 2, 2, 2, 26, 0, 0, 3, 1, 0x90, 0, 0, 0, 150, 0, 0, // rates, burst and gap, delays
-        0xec, 0, 0, 16, 80, 0, 0, 41, 0xf3, 0, 0, 60, 0, 0, 0x03, 0xe8, // levels, quality, the jitter buffer
+        0xec, 0xc4, 45, 16, 80, 94, 35, 41, 0xf3, 0, 0, 60, 0, 0, 0x03, 0xe8, // levels, quality, the jitter buffer
     ];
     assert_on_the_wire(ExtendedBlock::Voip(metrics), &bytes);
 }

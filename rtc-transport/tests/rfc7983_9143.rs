@@ -102,7 +102,7 @@ fn rfc9143_s9_2_a_payload_type_of_one_section_names_it() {
 }
 
 #[test]
-fn rfc9143_s15_2_source_descriptions_name_sections_of_known_sources() {
+fn rfc9143_s15_1_source_descriptions_name_sections_of_known_sources() {
     let mut bundle = bundle(|_| ());
     section(&mut bundle, 98, 5, 1, None);
     let chunk = |ssrc, mid: &'static [u8]| {

@@ -187,7 +187,7 @@ fn rfc8888_s3_1_what_does_not_fit_goes_into_more_packets() {
 }
 
 #[test]
-fn rfc8888_s7_gaps_do_not_make_reports_larger_than_what_arrived() {
+fn gaps_do_not_make_reports_larger_than_what_arrived() {
     let mut recorder = recorder();
     let (mut seq, mut reports) = (0_u16, 0);
     for packet in 0..400 {
@@ -203,7 +203,7 @@ fn rfc8888_s7_gaps_do_not_make_reports_larger_than_what_arrived() {
 }
 
 #[test]
-fn rfc8888_s5_feedback_is_matched_by_stream_and_tells_marks() {
+fn rfc8888_s3_1_feedback_is_matched_by_stream_and_tells_marks() {
     let mut history = SendHistory::new(&HistoryConfig::default()).unwrap();
     let packet = |id| SentPacket { id, sent: ms(id), size: DataSize::from_bytes(100), probe: None };
     assert!(history.on_sent_of(packet(1), THEM, SeqNum(0xffff)));
@@ -273,7 +273,7 @@ fn sent(session: &mut Session, until: Instant) -> CongestionFeedback {
 }
 
 #[test]
-fn rfc8888_s3_2_feedback_leaves_each_interval_and_comes_back_as_results() {
+fn rfc8888_s4_feedback_leaves_each_interval_and_comes_back_as_results() {
     let (mut alice, mut bob) = (session(true), session(true));
     let (mut told, mut marked, mut bytes) = (0, 0, 0);
     for tick in 0..1_000_u64 {
@@ -304,7 +304,7 @@ fn rfc8888_s3_2_feedback_leaves_each_interval_and_comes_back_as_results() {
 const US_TOO: Ssrc = Ssrc(0x0404_0404);
 
 #[test]
-fn rfc8888_s3_2_feedback_keeps_to_the_share_of_what_arrives() {
+fn rfc8888_s4_feedback_keeps_to_the_share_of_what_arrives() {
     let taken = |share: Option<f64>| {
         let mut config = SessionConfig::default();
         config.congestion_feedback = true;
@@ -332,7 +332,7 @@ fn rfc8888_s3_2_feedback_keeps_to_the_share_of_what_arrives() {
 
 /// What a probe is told by: its packets leave at its rate, and feedback gives them back with its name and times.
 #[test]
-fn rfc8888_s5_a_probe_comes_back_tagged_and_timed() {
+fn rfc8888_s3_1_a_probe_comes_back_tagged_and_timed() {
     let (mut alice, mut bob) = (session(true), session(true));
     let mut config = PacerConfig::default();
     config.padding_size = Some(DataSize::from_bytes(1_200));

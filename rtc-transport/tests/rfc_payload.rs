@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use rtc_core::Frequency;
 use rtc_core::audio::{AudioMut, AudioRef};
-use rtc_core::rtp::payload::{PictureId, vp8 as vp8_header, vp9 as vp9_header};
+use rtc_core::rtp::payload::{PictureId, av1 as av1_header, vp8 as vp8_header, vp9 as vp9_header};
 use rtc_transport::payload::{Payloads, av1, g711, h264, l16, opus, vp8, vp9};
 
 /// The payloads of whatever `cut` writes.
@@ -52,6 +52,11 @@ fn rfc6184_s5_8_no_fragment_both_starts_and_ends_a_unit() {
 }
 
 #[test]
+fn rfc6184_s5_4_reserved_types_and_those_of_packets_are_not_sent() {
+    assert_eq!(h264(&[&[0x00, 1], &[0x78, 2], &[0x65, 3], &[0x7e, 4]], 100), [[0x65, 3]]);
+}
+
+#[test]
 fn rfc6184_s6_2_mode_0_has_whole_units_only() {
     let mut out = Payloads::default();
     let stream = [0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2];
@@ -67,6 +72,40 @@ fn rfc7741_s4_2_s_is_set_where_the_frame_begins() {
     let descriptor = vp8_header::Descriptor { picture_id, ..Default::default() };
     let cut = payloads(|out| vp8::packetize(&descriptor, &[1, 2, 3, 4], 6, out).unwrap());
     assert_eq!(cut, [[0x90, 0x80, 0x92, 0x34, 1, 2], [0x80, 0x80, 0x92, 0x34, 3, 4]]);
+}
+
+#[test]
+fn rfc7741_s4_2_tl0picidx_comes_with_tid() {
+    let descriptor = vp8_header::Descriptor { base_index: Some(7), ..Default::default() };
+    let cut = payloads(|out| vp8::packetize(&descriptor, &[1], 6, out).unwrap());
+    assert_eq!(cut, [[0x90, 0x60, 7, 0, 1]], "X S, L T, TL0PICIDX, TID 0");
+}
+
+/// The descriptors of the examples: PictureID 17 in a key frame and in two partitions, none, and PictureID 4711.
+#[test]
+fn rfc7741_s4_6_examples() {
+    let parse = |payload: &[u8]| vp8_header::Descriptor::parse(payload).map(|(descriptor, _)| descriptor).unwrap();
+    let of = |value, is_long| vp8_header::Descriptor {
+        picture_id: Some(PictureId { value, is_long }),
+        starts_partition: true,
+        ..Default::default()
+    };
+    assert_eq!(parse(&[0x90, 0x80, 0x11, 0]), of(17, false));
+    assert_eq!(parse(&[0x10, 1]), vp8_header::Descriptor { picture_id: None, ..of(0, false) });
+    assert_eq!(parse(&[0x91, 0x80, 0x11, 0]), vp8_header::Descriptor { partition: 1, ..of(17, false) });
+    let fragment = vp8_header::Descriptor { partition: 1, starts_partition: false, ..of(17, false) };
+    assert_eq!(parse(&[0x81, 0x80, 0x11, 0]), fragment);
+    assert_eq!(parse(&[0x90, 0x80, 0x92, 0x67, 1]), of(4_711, true));
+    let cut = payloads(|out| vp8::packetize(&of(4_711, true), &[1], 9, out).unwrap());
+    assert_eq!(cut, [[0x90, 0x80, 0x92, 0x67, 1]]);
+}
+
+#[test]
+fn rfc9628_s4_2_f_comes_with_a_picture_number() {
+    let flexible = vp9_header::Descriptor::default().with_diffs(&[3]).unwrap();
+    let cut = payloads(|out| vp9::packetize(&flexible, None, &[1], 9, out).unwrap());
+    assert_eq!(cut, [[0x4c, 1]], "P B E: without a number there is nothing to differ from");
+    assert_eq!(vp9_header::Descriptor::default().with_diffs(&[0]), None, "a P_DIFF of zero is invalid");
 }
 
 #[test]
@@ -112,8 +151,8 @@ fn av1(unit: &[u8], max: usize) -> Vec<Vec<u8>> {
 #[test]
 fn av1_s4_4_w_counts_the_elements_and_the_last_has_no_length() {
     // Sequence header and frame; the frame's header loses has_size.
-    let unit = [0x0a, 2, 7, 8, 0x32, 3, 1, 2, 3];
-    assert_eq!(av1(&unit, 100), [[0x28, 3, 0x08, 7, 8, 0x30, 1, 2, 3]]);
+    let unit = [0x0a, 2, 7, 8, 0x32, 3, 0x10, 2, 3];
+    assert_eq!(av1(&unit, 100), [[0x28, 3, 0x08, 7, 8, 0x30, 0x10, 2, 3]]);
 }
 
 #[test]
@@ -126,7 +165,40 @@ fn av1_s4_4_z_and_y_say_that_an_obu_goes_on() {
 #[test]
 fn av1_s4_4_n_is_set_where_a_sequence_starts() {
     let first = |unit: &[u8]| av1(unit, 100)[0][0] & 0x08 != 0;
-    assert!(first(&[0x0a, 1, 7, 0x32, 1, 1]) && !first(&[0x32, 1, 1]));
+    // A sequence header, and a key frame that is shown.
+    assert!(first(&[0x0a, 1, 7, 0x32, 1, 0x10]) && !first(&[0x32, 1, 0x10]));
+    // The header is repeated with an inter frame, or with a key frame of the upper spatial layer of a simulcast.
+    assert!(!first(&[0x0a, 1, 7, 0x32, 1, 0x30]) && !first(&[0x0a, 1, 7, 0x36, 0x08, 1, 0x10]));
+    // A still picture has no such bits.
+    assert!(first(&[0x0a, 1, 0x18, 0x32, 1, 0xff]));
+}
+
+#[test]
+fn av1_s5_no_payload_has_two_layers_and_a_sequence_header_is_the_first() {
+    // The example of §5.1: SH MD MD(0,0) FH(0,0) TG(0,0) MD(0,1) FH(0,1) TG(0,1), of two spatial layers.
+    let of = |kind: u8, layer: Option<u8>, body: u8| match layer {
+        None => vec![kind << 3 | 2, 1, body],
+        Some(spatial) => vec![kind << 3 | 6, spatial << 3, 1, body],
+    };
+    let (metadata, header, tiles) = (5, 3, 4);
+    let unit = [
+        of(1, None, 1),
+        of(metadata, None, 2),
+        of(metadata, Some(0), 3),
+        of(header, Some(0), 0x10),
+        of(tiles, Some(0), 5),
+        of(metadata, Some(1), 6),
+        of(header, Some(1), 0x30),
+        of(tiles, Some(1), 8),
+    ];
+    let cut = av1(&unit.concat(), 100);
+    let bodies: Vec<Vec<u8>> = cut
+        .iter()
+        .map(|payload| av1_header::Payload::parse(payload).unwrap().elements().map(|obu| obu[obu.len() - 1]).collect())
+        .collect();
+    assert_eq!(bodies, [vec![1, 2, 3], vec![0x10, 5], vec![6, 0x30, 8]]);
+    let again = [of(header, None, 4), of(1, None, 1)].concat();
+    assert_eq!(av1(&again, 100).len(), 2);
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn rfc8698_s4_2_loss_and_marks_stand_for_delay_by_their_squares() {
 }
 
 #[test]
-fn rfc8698_s4_3_ramping_up_takes_a_window_without_loss_and_queue() {
+fn rfc8698_s4_2_ramping_up_takes_a_window_without_loss_and_queue() {
     assert!(observe(&mut Signal::new(), 6, 9.0, 0, 0).clear);
     assert!(!observe(&mut Signal::new(), 6, 11.0, 0, 0).clear);
     assert!(!observe(&mut Signal::new(), 6, 0.0, 1, 0).clear);

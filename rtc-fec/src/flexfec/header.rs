@@ -106,14 +106,14 @@ impl Reader<'_> {
         Ok(*taken)
     }
 
-    /// A mask in its parts, each but the longest of RFC 8627 with a bit before it that says whether it is the last.
+    /// A mask in its parts, each but the longest of RFC 8627 with a bit before it, see [`more_bit`].
     fn mask(&mut self, variant: FlexfecVariant) -> Result<Members, Malformed> {
         let first = u16::from_be_bytes(self.take()?);
         let mut bits = u128::from(first & 0x7fff) << 113;
-        if first & 0x8000 == 0 {
+        if (first >> 15 != 0) == more_bit(variant) {
             let second = u32::from_be_bytes(self.take()?);
             bits |= u128::from(second & 0x7fff_ffff) << 82;
-            if second & 0x8000_0000 == 0 {
+            if (second >> 31 != 0) == more_bit(variant) {
                 let third = u64::from_be_bytes(self.take()?);
                 bits |= match variant {
                     FlexfecVariant::Rfc8627 => u128::from(third) << 18,
@@ -176,9 +176,10 @@ impl Writer {
     fn put_mask(&mut self, variant: FlexfecVariant, mask: Mask) {
         let (bits, last) = (mask.bits(), mask.last());
         let (first, second) = ((bits >> 113) as u16, (bits >> 82) as u32 & 0x7fff_ffff);
-        self.put(&(first | if last < 15 { 0x8000 } else { 0 }).to_be_bytes());
+        let k = |more: bool| more == more_bit(variant);
+        self.put(&(first | u16::from(k(last >= 15)) << 15).to_be_bytes());
         if last >= 15 {
-            self.put(&(second | if last < 46 { 0x8000_0000 } else { 0 }).to_be_bytes());
+            self.put(&(second | u32::from(k(last >= 46)) << 31).to_be_bytes());
         }
         if last >= 46 {
             self.put(&match variant {
@@ -187,6 +188,12 @@ impl Writer {
             });
         }
     }
+}
+
+/// The bit k before a part of a mask if another part follows: set in RFC 8627 (§4.2.2.1), clear in the draft, where it is set
+/// before the last.
+const fn more_bit(variant: FlexfecVariant) -> bool {
+    matches!(variant, FlexfecVariant::Rfc8627)
 }
 
 /// The first byte of a retransmitted packet in a repair payload.

@@ -104,7 +104,8 @@ fn mask(bytes: &[u8], longest_has_bit: bool) -> (Vec<u16>, usize) {
         let skipped = [0, 1][usize::from(numbered % 2)];
         bits.extend((0..numbered).filter(|n| bit(n + skipped)).map(|n| first + n));
         (at, first) = (at + len, first + numbered);
-        if skipped == 1 && bit(0) {
+        // In RFC 8627 k says that more follows, in the draft that no more does.
+        if skipped == 1 && bit(0) == longest_has_bit {
             break;
         }
     }

@@ -104,8 +104,8 @@ fn rfc8627_s4_2_1_rtp_header_of_repair_packets() {
 fn rfc8627_s4_2_2_1_flexible_mask_header() {
     let packets = [media_of(100, 3, 9), media_of(102, 5, 20), media_of(114, 9, 4)];
     let [repair] = &protect(rfc(even(3, 1)), &packets)[..] else { panic!("one") };
-    // R 0, F 0; M 0, PT 111; length 9^20^4; TS 3^5^9; SN base; k 1 and the mask of 15.
-    let header = [0, 111, 0, 9 ^ 20 ^ 4, 0, 0, 0, 3 ^ 5 ^ 9, 0, 100, 0x80 | 0b101_0000, 0b0000_0001];
+    // R 0, F 0; M 0, PT 111; length 9^20^4; TS 3^5^9; SN base; k 0, for no other follows, and the mask of 15.
+    let header = [0, 111, 0, 9 ^ 20 ^ 4, 0, 0, 0, 3 ^ 5 ^ 9, 0, 100, 0b101_0000, 0b0000_0001];
     assert_eq!(repair.payload()[..12], header);
     assert_eq!(repair.payload()[12..], sum(&packets));
     assert_eq!(repair.timestamp(), RtpTime(9), "the media clock when it is sent");
@@ -114,11 +114,12 @@ fn rfc8627_s4_2_2_1_flexible_mask_header() {
 #[test]
 fn rfc8627_s4_2_2_1_masks_of_15_46_and_110() {
     let cases: [(u16, &[u8]); 5] = [
-        (14, &[0xc0, 1]),
-        (15, &[0x40, 0, 0xc0, 0, 0, 0]),
-        (45, &[0x40, 0, 0x80, 0, 0, 1]),
-        (46, &[0x40, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]),
-        (109, &[0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+        // k is 1 if another part follows.
+        (14, &[0x40, 1]),
+        (15, &[0xc0, 0, 0x40, 0, 0, 0]),
+        (45, &[0xc0, 0, 0, 0, 0, 1]),
+        (46, &[0xc0, 0, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+        (109, &[0xc0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
     ];
     for (last, mask) in cases {
         let packets = [media(65_500, 0), media(65_500u16.wrapping_add(last), 0)];
@@ -136,7 +137,7 @@ fn rfc8627_s4_2_2_1_masks_of_15_46_and_110() {
 fn rfc8627_s4_2_2_1_sn_base_is_the_lowest_in_wrap_order() {
     let packets = [media(1, 0), media(65_534, 0), media(65_535, 0)];
     let repair = &protect(rfc(even(3, 1)), &packets)[0];
-    assert_eq!(repair.payload()[8..12], [0xff, 0xfe, 0x80 | 0b110_1000, 0]);
+    assert_eq!(repair.payload()[8..12], [0xff, 0xfe, 0b110_1000, 0]);
 }
 
 #[test]
@@ -193,6 +194,25 @@ fn rfc8627_s4_2_2_2_reserved_values_are_refused() {
 }
 
 #[test]
+fn rfc8627_s4_2_2_2_a_block_beyond_the_repair_window_is_ignored() {
+    let packets = seqs(1, 300);
+    let repairs = protect(rfc(FlexfecProtection::columns(15, 20).unwrap()), &packets);
+    let mut decoder = decoder(FlexfecVariant::Rfc8627);
+    packets[1..].iter().for_each(|packet| decoder.insert_source(packet));
+    decoder.insert_repair(&repairs[0]).unwrap();
+    assert_eq!(polled(&mut decoder), [], "it is of packets 1 to 286, and 256 are remembered");
+    assert_eq!(decoder.stats().expired, 1);
+}
+
+#[test]
+fn rfc8627_s4_2_1_the_marker_of_a_repair_packet_is_ignored() {
+    let packets = seqs(1, 2);
+    let mut repairs = protect(rfc(even(2, 1)), &packets);
+    repairs[0].rewrite(|header| header.set_marker(true));
+    assert_eq!(recover(FlexfecVariant::Rfc8627, &packets, &repairs, &[1]), packets[1..]);
+}
+
+#[test]
 fn rfc8627_s4_2_2_3_a_retransmission_is_the_packet_itself() {
     let original = RtpPacket::builder(PayloadType::new(96), SeqNum(7), RtpTime(9), SSRC)
         .marker(true)
@@ -240,7 +260,7 @@ fn rfc8627_s6_2_several_sources_are_protected_together() {
         let payload = repairs[0].payload();
         if variant == FlexfecVariant::Rfc8627 {
             assert!(repairs[0].csrcs().eq([SSRC, OTHER]));
-            assert_eq!(payload[8..16], [0xff, 0xfe, 0x80 | 0b111_1000, 0, 1, 44, 0x80 | 0b111_1000, 0]);
+            assert_eq!(payload[8..16], [0xff, 0xfe, 0b111_1000, 0, 1, 44, 0b111_1000, 0]);
             assert_eq!(payload[16..], sum(&packets));
         } else {
             assert_eq!(repairs[0].csrcs().len(), 0);
@@ -320,10 +340,10 @@ fn rfc8627_s4_2_2_impossible_repair_packets_are_malformed() {
     let cases: [(&[Ssrc], &[u8], Fault); 6] = [
         (&[SSRC], &[0; 3], Fault::Truncated),
         (&[SSRC], &[0; 9], Fault::Truncated),
-        (&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0], Fault::Truncated),
-        (&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0], Fault::Inconsistent),
-        (&[], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0], Fault::Inconsistent),
-        (&[SSRC, SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0xc0, 0], Fault::Inconsistent),
+        (&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0], Fault::Truncated),
+        (&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], Fault::Inconsistent),
+        (&[], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0], Fault::Inconsistent),
+        (&[SSRC, SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0x40, 0], Fault::Inconsistent),
     ];
     for (csrcs, payload, fault) in cases {
         assert_eq!(decoder.insert_repair(&repair_packet(csrcs, payload)).unwrap_err().fault(), fault, "{payload:?}");
@@ -332,7 +352,7 @@ fn rfc8627_s4_2_2_impossible_repair_packets_are_malformed() {
     let mut config = FlexfecDecoderConfig::default();
     config.ssrc = Some(Ssrc(1));
     let mut of_another = FlexfecDecoder::new(config).unwrap();
-    let repair = repair_packet(&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0]);
+    let repair = repair_packet(&[SSRC], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0]);
     assert_eq!(of_another.insert_repair(&repair).unwrap_err().fault(), Fault::Type);
 }
 

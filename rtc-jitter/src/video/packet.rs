@@ -46,6 +46,8 @@ pub(super) struct About {
     pub(super) base: Option<u8>,
     /// It needs no earlier picture.
     pub(super) is_fresh: bool,
+    /// Later frames of higher temporal layers need nothing of those layers before it (RFC 9628 §4.2, U).
+    pub(super) is_switching_up_point: bool,
     pub(super) rule: Rule,
     pub(super) refs: Refs,
     /// What it is to the decode targets, if there are any.
@@ -94,6 +96,7 @@ impl About {
             picture: None,
             base: None,
             is_fresh: key,
+            is_switching_up_point: false,
             rule,
             refs,
             targets: None,
@@ -238,9 +241,10 @@ impl Reader {
             }
             about.rule = match (descriptor.base_index, descriptor.layers) {
                 _ if !descriptor.is_inter_picture || descriptor.is_flexible => Rule::Named,
-                (Some(base), Some(layers)) => Rule::Layered { base, is_sync: layers.is_switching_up_point },
+                (Some(base), Some(_)) => Rule::Layered { base, is_sync: false },
                 _ => Rule::Previous,
             };
+            about.is_switching_up_point = descriptor.layers.is_some_and(|layers| layers.is_switching_up_point);
         }
         Told { start: edge(descriptor.starts_frame), end: edge(descriptor.ends_frame), about }
     }
@@ -266,6 +270,7 @@ impl Reader {
                 units.enumerate().for_each(|(index, unit)| look(unit[0], &unit[1..], index == 0));
             }
             h264::Payload::Fragment(piece) => look(piece.header, piece.data, piece.is_start),
+            h264::Payload::Reserved => {}
         }
         (start, about)
     }
@@ -301,20 +306,27 @@ fn numbered(id: u64, diffs: &FrameDiffs) -> Refs {
     refs
 }
 
-/// Extends picture numbers to such as do not wrap, each nearest to the newest.
+/// Extends picture numbers to such as do not wrap, each nearest to the newest. Where their bits change, the lower 7 go on
+/// (RFC 9628 §4.2, PID).
 #[derive(Debug, Default)]
 struct PictureUnwrapper {
-    newest: Option<u64>,
+    newest: Option<(u64, PictureId)>,
 }
 
 impl PictureUnwrapper {
     fn unwrap(&mut self, picture: PictureId) -> u64 {
-        let cycle = u64::from(picture.cycle());
         // Far enough from zero for any number of references back.
-        let newest = self.newest.unwrap_or_else(|| (1 << 16) + u64::from(picture.value));
-        let ahead = (u64::from(picture.value) + cycle - newest % cycle) % cycle;
-        let number = if ahead < cycle / 2 { newest + ahead } else { (newest + ahead).saturating_sub(cycle) };
-        self.newest = Some(newest.max(number));
+        let (newest, last) = self.newest.unwrap_or((1 << 16, picture));
+        let cycle = picture.cycle().min(last.cycle());
+        let ahead = picture.value.wrapping_sub(last.value) % cycle;
+        let number = if ahead < cycle / 2 {
+            newest + u64::from(ahead)
+        } else {
+            newest.saturating_sub((cycle - ahead).into())
+        };
+        if self.newest.is_none() || number > newest || last.is_long != picture.is_long {
+            self.newest = Some((number, picture));
+        }
         number
     }
 }
@@ -334,6 +346,20 @@ mod tests {
             };
             let first = number(cycle - 2);
             assert_eq!([number(cycle), number(cycle + 3), number(cycle - 1)].map(|n| n - first), [2, 5, 1]);
+        }
+    }
+
+    /// The examples of the clause: 0x006f after 0x6e, 0x3f after 0x1bbe.
+    #[test]
+    fn rfc9628_s4_2_picture_numbers_may_change_from_7_to_15_bits_and_back() {
+        for (before, last, next) in [(1, (0x6e, false), (0x6f, true)), (40, (0x1bbe, true), (0x3f, false))] {
+            let mut unwrapper = PictureUnwrapper::default();
+            let mut number = |value: u16, is_long| unwrapper.unwrap(PictureId { value, is_long });
+            let cycle = if last.1 { 32_768 } else { 128 };
+            let first = number((last.0 + cycle - before) % cycle, last.1);
+            let last = number(last.0, last.1);
+            assert_eq!((last - first, number(next.0, next.1) - last), (before.into(), 1));
+            assert_eq!(number(next.0 + 1, next.1) - last, 2, "and on");
         }
     }
 }

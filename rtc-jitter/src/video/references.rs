@@ -31,7 +31,7 @@ pub(super) struct References {
 struct Layer {
     /// TL0PICIDX of the last frame of the base released.
     base: Option<u8>,
-    /// A bit for each temporal layer of which nothing that was sent is missing.
+    /// A bit for each temporal layer of which nothing is missing that later frames may need.
     whole: u8,
 }
 
@@ -103,7 +103,7 @@ impl References {
     pub(super) fn is_followed_by(&self, about: &About) -> bool {
         self.last_picture
             .zip(about.picture)
-            .is_some_and(|(last, this)| last.is_long == this.is_long && (last.value + 1) % this.cycle() == this.value)
+            .is_some_and(|(last, this)| (this.value.wrapping_sub(last.value)) % this.cycle().min(last.cycle()) == 1)
     }
 
     /// Takes note that a frame is released.
@@ -123,6 +123,9 @@ impl References {
             layer.whole |= 1;
         } else if matches!(about.rule, Rule::Layered { is_sync: true, .. }) {
             layer.whole |= 1 << about.layer.temporal.min(7);
+        }
+        if about.is_switching_up_point {
+            layer.whole |= !(ALL >> (7 - about.layer.temporal.min(7)));
         }
         if let Some(id) = about.id {
             self.released[slot(id)] = id;
@@ -198,6 +201,7 @@ mod tests {
             picture: None,
             base: None,
             is_fresh: key,
+            is_switching_up_point: false,
             rule: Rule::Named,
             refs: Refs::default(),
             targets: Some(OfTargets::new(if key { &first } else { &later }, first.structure.as_ref().unwrap())),

@@ -101,8 +101,21 @@ fn rfc6184_s5_3_a_picture_nothing_needs_may_be_passed_over() {
 fn rfc6184_s5_2_types_of_the_interleaved_mode_are_refused() {
     let mut receiver = receiver();
     receiver.packet(0, &SPS, false);
-    for kind in [25, 26, 27, 29, 30, 31] {
+    for kind in [25, 26, 27, 29] {
         assert_eq!(receiver.packet(0, &[kind, 0, 0, 1, 2], false), Inserted::Foreign);
     }
-    assert_eq!(receiver.buffer.stats().packets_malformed, 6);
+    assert_eq!(receiver.buffer.stats().packets_malformed, 4);
+}
+
+#[test]
+fn rfc6184_s5_4_reserved_types_are_passed_over() {
+    let mut receiver = receiver();
+    for kind in [0, 30, 31] {
+        assert_eq!(receiver.packet(0, &[kind, 1], false), Inserted::Accepted);
+    }
+    receiver.packet(0, &SPS, false);
+    receiver.packet(0, &IDR, false);
+    receiver.packet(0, &[31, 2], true);
+    assert_eq!(receiver.frames(), [stream(&[&SPS, &IDR])]);
+    assert_eq!(receiver.keys(), [true]);
 }

@@ -101,12 +101,52 @@ fn rfc9628_s4_2_tl0picidx_and_u_in_the_other_mode() {
     receiver.packet(0, &frame(0, 1, 0, false, 9), true);
     receiver.skip();
     receiver.packet(6_000, &frame(INTER, 3, 2, false, 9), true);
+    // U speaks of the layers above, and of what follows: 4 itself may need what is lost.
     receiver.packet(9_000, &frame(INTER, 4, 1, true, 9), true);
     receiver.packet(12_000, &frame(INTER, 5, 0, false, 10), true);
+    receiver.packet(15_000, &frame(INTER, 6, 1, false, 10), true);
+    // After 7, no picture above needs one above before it.
+    receiver.packet(18_000, &frame(INTER, 7, 0, true, 11), true);
+    receiver.packet(21_000, &frame(INTER, 8, 2, false, 11), true);
+    receiver.packet(24_000, &frame(INTER, 9, 1, false, 11), true);
     receiver.skip();
-    receiver.packet(18_000, &frame(INTER, 7, 0, false, 12), true);
+    receiver.packet(30_000, &frame(INTER, 11, 0, false, 13), true);
     let numbers: Vec<u8> = receiver.frames().iter().map(|frame| frame[1]).collect();
-    assert_eq!(numbers, [1, 4, 5], "3 may need what is lost, 7 needs a base that is");
+    assert_eq!(numbers, [1, 5, 7, 8, 9], "3, 4 and 6 may need what is lost, 11 needs a base that is");
+}
+
+/// The pattern of §4.5.1, table 1, in which U is always set, with what its second picture on the middle layer needs lost.
+#[test]
+fn rfc9628_s4_5_1_a_picture_of_the_example_needs_the_middle_layer_though_it_sets_u() {
+    let frame = |inter: u8, picture: u8, temporal: u8, base: u8| {
+        vec![0xa0 | inter | BEGIN | END, picture, temporal << 5 | 1 << 4, base, 0xaa, picture]
+    };
+    let mut receiver = receiver();
+    receiver.packet(0, &frame(0, 1, 0, 9), true);
+    receiver.packet(3_000, &frame(INTER, 2, 2, 9), true);
+    receiver.skip(); // Picture 3, of temporal layer 1.
+    receiver.packet(9_000, &frame(INTER, 4, 2, 9), true);
+    receiver.packet(12_000, &frame(INTER, 5, 0, 10), true);
+    receiver.packet(15_000, &frame(INTER, 6, 2, 10), true);
+    let numbers: Vec<u8> = receiver.frames().iter().map(|frame| frame[1]).collect();
+    assert_eq!(numbers, [1, 2, 5, 6], "4 refers to 3");
+}
+
+#[test]
+fn rfc9628_s4_2_f_without_picture_numbers_is_ignored() {
+    let mut receiver = receiver();
+    // P, F, B, E, but not I: no differences follow.
+    receiver.packet(0, &[BEGIN | END | 0x10, 1, 2], true);
+    receiver.packet(3_000, &[INTER | BEGIN | END | 0x10, 3, 4], true);
+    assert_eq!(receiver.frames(), [[1, 2], [3, 4]]);
+}
+
+#[test]
+fn rfc9628_s4_2_no_picture_needs_itself() {
+    let mut receiver = receiver();
+    receiver.packet(0, &flexible(1, layer(0, 0), false, &[]), true);
+    receiver.packet(3_000, &flexible(2, layer(0, 0), false, &[0]), true);
+    assert_eq!((receiver.count(), receiver.buffer.stats().packets_malformed), (1, 1), "a P_DIFF of zero is invalid");
 }
 
 #[test]

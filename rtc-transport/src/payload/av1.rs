@@ -17,13 +17,17 @@ const LEAST_PIECE: usize = 16;
 const LEAST_MAX: usize = 32;
 /// obu_has_size_field (AV1 specification §5.3.2).
 const HAS_SIZE: u8 = 0x02;
+/// The bits for temporal and spatial layer in the second byte of an OBU's header (AV1 specification §5.3.3).
+const LAYER: u8 = 0xf8;
+const SPATIAL: u8 = 0x18;
 /// Z, Y and N of the aggregation header (§4.4).
 const CONTINUES: u8 = 0x80;
 const IS_CONTINUED: u8 = 0x40;
 const STARTS_SEQUENCE: u8 = 0x08;
 
 /// Cuts a temporal unit, or one frame of it, in the low-overhead format (AV1 specification §5.2) into payloads of `max` bytes
-/// at most. Temporal delimiters, tile lists and the lengths of OBUs are left out (§5).
+/// at most. Temporal delimiters, tile lists and the lengths of OBUs are left out; no payload has OBUs of two layers, and a
+/// sequence header is the first of its payload (§5).
 ///
 /// # Errors
 /// [`PacketizeError`] if the OBUs are not whole, or `max` is below 32. `out` is empty then.
@@ -41,16 +45,32 @@ pub fn packetize(unit: &[u8], max: usize, out: &mut Payloads) -> Result<(), Pack
     let count = total.div_ceil(max - 1).max(1);
     let target = (total.div_ceil(count) + 1).clamp(LEAST_MAX, max);
     let mut packer = Packer { out, target, pieces: Default::default(), count: 0, used: 1, continues: false };
-    let mut starts_sequence = false;
     for obu in Obus(unit).flatten() {
-        starts_sequence |= obu.kind == obu::SEQUENCE_HEADER;
+        if obu.kind == obu::SEQUENCE_HEADER || packer.has_another_layer(&obu) {
+            packer.flush(false);
+        }
         packer.add(obu);
     }
     packer.flush(false);
-    if starts_sequence && let Some(first) = out.bytes.first_mut() {
+    if starts_sequence(unit) && let Some(first) = out.bytes.first_mut() {
         *first |= STARTS_SEQUENCE;
     }
     Ok(())
+}
+
+/// Whether a coded video sequence begins with this unit (AV1 specification §7.5): with a sequence header, which may also be
+/// repeated later, and a key frame of the lowest spatial layer that is shown.
+fn starts_sequence(unit: &[u8]) -> bool {
+    let mut obus = Obus(unit).flatten();
+    let Some(header) = obus.find(|obu| obu.kind == obu::SEQUENCE_HEADER) else { return false };
+    // reduced_still_picture_header: all is one key frame (AV1 specification §5.5.1).
+    let is_still = header.body.first().is_some_and(|first| first & 0x08 != 0);
+    let frame = obus.find(|obu| matches!(obu.kind, obu::FRAME | obu::FRAME_HEADER));
+    frame.is_none_or(|frame| {
+        // show_existing_frame 0, frame_type 0, show_frame 1 (AV1 specification §5.9.2).
+        let is_key = is_still || frame.body.first().is_some_and(|first| first & 0xf0 == 0x10);
+        is_key && frame.layer().is_none_or(|layer| layer & SPATIAL == 0)
+    })
 }
 
 /// An OBU as it is sent: its header says that it has no length.
@@ -65,6 +85,11 @@ struct Obu<'a> {
 impl Obu<'_> {
     const fn len(&self) -> usize {
         self.header_len + self.body.len()
+    }
+
+    /// Its layers as they are in its header, if it says any.
+    fn layer(&self) -> Option<u8> {
+        (self.header_len > 1).then(|| self.header[1] & LAYER)
     }
 
     fn put(&self, from: usize, to: usize, out: &mut BytesMut) {
@@ -127,6 +152,12 @@ struct Packer<'a, 'b> {
 }
 
 impl<'a> Packer<'a, '_> {
+    /// Whether the payload that is being filled has an OBU of another layer (§5).
+    fn has_another_layer(&self, obu: &Obu<'_>) -> bool {
+        let mut layers = self.pieces[..self.count].iter().filter_map(|(other, ..)| other.layer());
+        obu.layer().is_some_and(|layer| layers.any(|other| other != layer))
+    }
+
     fn add(&mut self, obu: Obu<'a>) {
         let mut from = 0;
         while from < obu.len() {

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 pub use rtc_core::rtp::payload::h264::depacketize;
-use rtc_core::rtp::payload::h264::nal;
+use rtc_core::rtp::payload::h264::{kind, nal};
 
 use super::{BufMut, ConfigError, PacketizeError, Payloads, pieces, room};
 
@@ -13,6 +13,8 @@ const NRI: u8 = 0x60;
 const FU_HEADER: usize = 2;
 /// Bytes before each unit of an aggregate (§5.7.1).
 const LENGTH: usize = 2;
+/// No aggregate is longer, so that the lengths of its units have room.
+const MAX_AGGREGATE: usize = 1 << 16;
 
 /// What a receiver said it takes (`packetization-mode`, §8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,14 +27,15 @@ pub enum Mode {
 }
 
 /// Cuts an access unit in the byte stream format of H.264 Annex B into payloads of `max` bytes at most: small NAL units that
-/// follow each other share one, large ones are cut into fragments as long as each other.
+/// follow each other share one, large ones are cut into fragments as long as each other. Units of the types 0 and 24 to 31 are
+/// left out: they are reserved or mean something else in RTP (§5.4).
 ///
 /// # Errors
 /// [`PacketizeError::Room`] if `max` leaves no room for fragments, or a NAL unit is longer in [`Mode::SingleNalUnit`]. `out` is empty then.
 pub fn packetize(mode: Mode, access_unit: &[u8], max: usize, out: &mut Payloads) -> Result<(), PacketizeError> {
     out.clear();
     let fragment = room(max, FU_HEADER)?;
-    let mut units = NalUnits(access_unit).peekable();
+    let mut units = NalUnits(access_unit).filter(|unit| matches!(kind(unit[0]), 1..=23)).peekable();
     while let Some(unit) = units.next() {
         if unit.len() > max {
             if mode == Mode::SingleNalUnit {
@@ -49,7 +52,7 @@ pub fn packetize(mode: Mode, access_unit: &[u8], max: usize, out: &mut Payloads)
         let mut len = 1 + LENGTH + unit.len();
         let fits = |len: &mut usize, next: &&[u8]| {
             *len += LENGTH + next.len();
-            *len <= max
+            *len <= max.min(MAX_AGGREGATE)
         };
         let shares = mode == Mode::NonInterleaved && units.peek().is_some_and(|next| fits(&mut len.clone(), next));
         if !shares {

@@ -9,7 +9,7 @@ pub const CLOCK: Frequency = Frequency::KHZ_48;
 pub const CHANNELS: u8 = 2;
 
 /// Whether a packet is sent at all: not those of one or two bytes, which the codec makes while nobody speaks (§3.1.3, RFC 6716
-/// §3.4: a packet without frames of sound). The timestamp goes on.
+/// §3.2.1: a frame of length 0 is none). The timestamp goes on, by whole frames.
 #[must_use]
 pub const fn is_sent(packet: &[u8]) -> bool {
     packet.len() > 2

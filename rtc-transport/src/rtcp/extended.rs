@@ -52,7 +52,7 @@ pub enum ExtendedBlock {
     Summary(StatisticsSummary),
     /// How a telephone call went (RFC 3611 §4.7).
     Voip(VoipMetrics),
-    /// Any other block, left as it is.
+    /// Any other block, and a summary that says what it may not, left as it is.
     Other {
         /// Block type.
         kind: u8,
@@ -177,7 +177,10 @@ fn parse_block(kind: u8, specific: u8, mut content: Bytes) -> Result<ExtendedBlo
         LOSS_RUNS => RunLengths::parse(specific, content).map(ExtendedBlock::Losses),
         DUPLICATE_RUNS => RunLengths::parse(specific, content).map(ExtendedBlock::Duplicates),
         RECEIPT_TIMES => ReceiptTimes::parse(specific, content).map(ExtendedBlock::ReceiptTimes),
-        SUMMARY => StatisticsSummary::parse(specific, content).map(ExtendedBlock::Summary),
+        SUMMARY => match StatisticsSummary::parse(specific, content.clone())? {
+            Some(summary) => Ok(ExtendedBlock::Summary(summary)),
+            None => Ok(ExtendedBlock::Other { kind, specific, content }),
+        },
         VOIP => VoipMetrics::parse(content).map(ExtendedBlock::Voip),
         REFERENCE_TIME if content.len() != 8 => Err(Fault::Length),
         REFERENCE_TIME => Ok(ExtendedBlock::ReferenceTime(NtpTime::from_bits(content.get_u64()))),

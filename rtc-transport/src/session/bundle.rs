@@ -177,7 +177,7 @@ impl Bundle {
         Some(Route { section: source.section, rid: source.rid.as_deref(), repairs: source.repairs })
     }
 
-    /// Takes the section names of a source description (RFC 9143 §15.2); of sources that are known already only, so that RTCP
+    /// Takes the section names of a source description (RFC 9143 §15.1); of sources that are known already only, so that RTCP
     /// alone fills no table.
     pub fn on_sdes(&mut self, sdes: &Sdes) {
         for chunk in &sdes.chunks {

@@ -48,7 +48,8 @@ pub struct SessionConfig {
     /// Whether feedback is sent without a report in front of it (RFC 5506), which must have been agreed on
     /// (`a=rtcp-rsize`). Default false, which every receiver understands.
     pub reduced_size: bool,
-    /// Bytes of headers below RTP for each datagram. Default 28, UDP over IPv4; 48 over IPv6.
+    /// Bytes of headers below RTP for each datagram. Default 28, UDP over IPv4; 48 over IPv6. With SRTP, and what that adds to
+    /// RTCP, as its share of the bandwidth has to count it (RFC 3711 §3.4).
     pub overhead: DataSize,
     /// The most bytes of an RTCP datagram, from 768 to 65535. Default 1200, which fits any path.
     pub max_rtcp_size: usize,

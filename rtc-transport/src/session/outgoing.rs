@@ -110,7 +110,8 @@ impl Session {
                 self.write_feedback(now, &mut out);
             }
             Slot::Feedback => {
-                if !self.config.reduced_size {
+                // The first of all is compound in any case (RFC 5506 §4).
+                if !self.config.reduced_size || self.stats.rtcp_sent == 0 {
                     self.write_minimal_report(now, &mut out);
                 }
                 self.write_feedback(now, &mut out);

@@ -27,7 +27,7 @@ fn vp8_descriptor() -> impl Strategy<Value = vp8_header::Descriptor> {
         |(is_discardable, picture_id, (base_index, temporal, key_index))| vp8_header::Descriptor {
             is_discardable,
             picture_id,
-            base_index,
+            base_index: base_index.filter(|_| temporal.is_some()),
             temporal,
             key_index,
             ..Default::default()
@@ -40,12 +40,13 @@ fn vp9_descriptor() -> impl Strategy<Value = vp9_header::Descriptor> {
         vp9_header::Layers { id: LayerId { spatial, temporal }, is_switching_up_point: up, needs_layer_below: below }
     });
     let flags = (any::<bool>(), any::<bool>());
-    (picture_id(), proptest::option::of((layers, any::<u8>())), flags, vec(0..128_u8, 0..4)).prop_map(
+    (picture_id(), proptest::option::of((layers, any::<u8>())), flags, vec(1..128_u8, 0..4)).prop_map(
         |(picture_id, layers, (is_inter_picture, is_unused_above), diffs)| {
             let mut descriptor = vp9_header::Descriptor::default();
             (descriptor.picture_id, descriptor.is_unused_above) = (picture_id, is_unused_above);
             descriptor.layers = layers.map(|(layers, _)| layers);
-            descriptor.with_diffs(&diffs).unwrap_or_else(|| {
+            let flexible = descriptor.with_diffs(&diffs).filter(|_| picture_id.is_some());
+            flexible.unwrap_or_else(|| {
                 descriptor.is_inter_picture = is_inter_picture;
                 descriptor.base_index = layers.map(|(_, index)| index);
                 descriptor

@@ -139,7 +139,9 @@ fn voip() -> impl Strategy<Value = VoipMetrics> {
     (ssrc(), any::<[u8; 11]>(), any::<[u16; 7]>(), any::<[i8; 2]>()).prop_map(|(ssrc, bytes, times, levels)| {
         let mut metrics = VoipMetrics { ssrc, ..VoipMetrics::default() };
         [metrics.loss_rate, metrics.discard_rate, metrics.burst_density, metrics.gap_density, ..] = bytes;
-        [.., metrics.r_factor, metrics.external_r_factor, metrics.mos_listening, metrics.mos_conversational, _] = bytes;
+        let (factor, score) = (|byte: u8| if byte > 100 { 127 } else { byte }, |byte: u8| 10 + byte % 41);
+        (metrics.r_factor, metrics.external_r_factor) = (factor(bytes[6]), factor(bytes[7]));
+        (metrics.mos_listening, metrics.mos_conversational) = (score(bytes[8]), score(bytes[9]));
         [.., metrics.echo_return_loss, _, _, _, _, metrics.gap_threshold] = bytes;
         metrics.receiver_config = bytes[4];
         [metrics.burst_duration, metrics.gap_duration, metrics.round_trip, metrics.end_system_delay, ..] = times;

@@ -59,7 +59,7 @@ impl HeaderExtension<'_> for AudioLevel {
     }
 }
 
-/// How loud each contributing source of a mix is, in the order of the CSRC list (RFC 6465 §3).
+/// How loud each contributing source of a mix is, in the order of the CSRC list (RFC 6465 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MixerAudioLevels<'a>(&'a [u8]);
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc6465_s3_one_level_for_each_contributor() {
+    fn rfc6465_s4_one_level_for_each_contributor() {
         let mixed = MixerAudioLevels::new(&[1, 127]).unwrap();
         assert_eq!(mixed.to_value(), [1, 127]);
         let received = MixerAudioLevels::parse(&[0x81, 0x7f]).map(|levels| levels.levels().collect::<Vec<_>>());

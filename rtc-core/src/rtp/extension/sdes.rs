@@ -2,7 +2,7 @@ use crate::{ConfigError, Fault, Malformed};
 
 use super::HeaderExtension;
 
-/// The media section the stream belongs to (RFC 9143 §15.1): text the session description chose.
+/// The media section the stream belongs to (RFC 9143 §15.2): text the session description chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mid<'a>(&'a str);
 
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc9143_s15_1_mid_is_text() {
+    fn rfc9143_s15_2_mid_is_text() {
         let mid = Mid::parse(b"audio-0").unwrap();
         assert_eq!((mid.as_str(), mid.to_value()), ("audio-0", &b"audio-0"[..]));
         assert_eq!(Mid::new("audio-0"), Ok(mid));

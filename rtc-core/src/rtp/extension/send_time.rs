@@ -60,7 +60,7 @@ impl HeaderExtension<'_> for AbsSendTime {
     }
 }
 
-/// How much later than its timestamp says the packet left the sender, in ticks of its RTP clock (RFC 5450 §2).
+/// How much later than its timestamp says the packet left the sender, in ticks of its RTP clock (RFC 5450 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct TransmissionOffset(i32);
 
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc5450_s2_transmission_offset_is_signed_24_bits() {
+    fn rfc5450_s3_transmission_offset_is_signed_24_bits() {
         for (ticks, value) in
             [(-1, [0xff; 3]), (1, [0, 0, 1]), (i32::MIN, [0x80, 0, 0]), (i32::MAX, [0x7f, 0xff, 0xff])]
         {

@@ -38,6 +38,8 @@ pub enum Payload<'a> {
     Aggregate(Aggregate<'a>),
     /// A piece of a NAL unit (§5.8).
     Fragment(Fragment<'a>),
+    /// Of a type that is reserved: it holds nothing, and is passed over (§5.4).
+    Reserved,
 }
 
 /// A piece of a NAL unit.
@@ -61,11 +63,12 @@ impl<'a> Payload<'a> {
     /// Reads what a payload holds.
     ///
     /// # Errors
-    /// [`Malformed`] if the payload is empty, of a type beyond packetization modes 0 and 1, or its lengths do not fit.
+    /// [`Malformed`] if the payload is empty, of a type of the interleaved mode only, or its lengths do not fit.
     pub fn parse(payload: &'a [u8]) -> Result<Self, Malformed> {
         let truncated = Malformed::new(FORMAT, Fault::Truncated);
         let (&header, rest) = payload.split_first().ok_or(truncated)?;
         match kind(header) {
+            _ if is_reserved(header) => Ok(Self::Reserved),
             1..=23 => Ok(Self::Single(payload)),
             nal::STAP_A => {
                 let mut units = Aggregate(rest);
@@ -107,15 +110,14 @@ impl<'a> Iterator for Aggregate<'a> {
 /// Puts an access unit together from all its payloads in order, as a byte stream (Annex B) after what is in `out`.
 ///
 /// # Errors
-/// [`Malformed`] if a payload is, or fragments do not fit together, or there is no payload. `out` is then as it was.
+/// [`Malformed`] if a payload is, or fragments do not fit together, or there is no NAL unit. `out` is then as it was.
 pub fn depacketize<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
     all_or_nothing(out, |out| join(payloads, out))
 }
 
 fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) -> Result<(), Malformed> {
-    let (mut is_open, mut is_empty) = (false, true);
+    let (mut is_open, before) = (false, out.len());
     for payload in payloads {
-        is_empty = false;
         let parsed = Payload::parse(payload)?;
         let goes_on = matches!(parsed, Payload::Fragment(fragment) if !fragment.is_start);
         if goes_on != is_open {
@@ -128,17 +130,27 @@ fn join<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, out: &mut BytesMut) ->
                 if fragment.is_start {
                     put_unit(out, &[fragment.header]);
                 }
-                out.put_slice(fragment.data);
+                if !is_reserved(fragment.header) {
+                    out.put_slice(fragment.data);
+                }
                 is_open = !fragment.is_end;
             }
+            Payload::Reserved => {}
         }
     }
-    if is_open || is_empty { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok(()) }
+    if is_open || out.len() == before { Err(Malformed::new(FORMAT, Fault::Truncated)) } else { Ok(()) }
 }
 
 fn put_unit(out: &mut BytesMut, unit: &[u8]) {
-    out.put_slice(&START_CODE);
-    out.put_slice(unit);
+    if !is_reserved(unit[0]) {
+        out.put_slice(&START_CODE);
+        out.put_slice(unit);
+    }
+}
+
+/// Whether the type is kept for extensions: receivers ignore it wherever it stands (§5.4).
+const fn is_reserved(header: u8) -> bool {
+    matches!(kind(header), 0 | 30 | 31)
 }
 
 /// The type of the NAL unit that begins with this byte.
@@ -192,9 +204,19 @@ mod tests {
     }
 
     #[test]
-    fn other_types_are_refused() {
-        for kind in [0, 25, 26, 27, 29, 30, 31] {
+    fn types_of_the_interleaved_mode_are_refused() {
+        for kind in [25, 26, 27, 29] {
             assert_eq!(Payload::parse(&[kind, 0, 0, 0]), Err(Malformed::new(FORMAT, Fault::Type)));
         }
+    }
+
+    #[test]
+    fn rfc6184_s5_4_reserved_types_are_ignored_wherever_they_stand() {
+        let mut out = BytesMut::new();
+        let aggregate = [0x78, 0, 2, 0x00, 9, 0, 1, 0x68, 0, 1, 0x7e];
+        let fragments = [&[0x7c, 0x9f, 7][..], &[0x7c, 0x5f, 7]];
+        depacketize([&[0x60, 1][..], &aggregate, &[0x7e, 2], fragments[0], fragments[1], &[0x65, 3]], &mut out).unwrap();
+        assert_eq!(out, [0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65, 3][..]);
+        assert_eq!(depacketize([&[0x1f, 1][..]], &mut out), Err(Malformed::new(FORMAT, Fault::Truncated)), "no unit");
     }
 }

@@ -19,7 +19,7 @@ pub struct Descriptor {
     pub partition: u8,
     /// Number of the frame.
     pub picture_id: Option<PictureId>,
-    /// TL0PICIDX: number of the last frame of the base layer, this one if it is one.
+    /// TL0PICIDX: number of the last frame of the base layer, this one if it is one. Goes with [`temporal`](Self::temporal).
     pub base_index: Option<u8>,
     /// TID and Y.
     pub temporal: Option<Temporal>,
@@ -72,12 +72,14 @@ impl Descriptor {
         if rest.is_empty() { Err(truncated) } else { Ok((descriptor, rest)) }
     }
 
-    /// Writes the descriptor: six bytes at most. Numbers beyond their bits are cut to them.
+    /// Writes the descriptor: six bytes at most. Numbers beyond their bits are cut to them. TL0PICIDX takes TID with it, of the
+    /// base layer if there is none, as L must not be set without T (§4.2).
     pub fn write(&self, out: &mut impl BufMut) {
         let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        let temporal = self.temporal.or_else(|| self.base_index.map(|_| Temporal::default()));
         let flags = bit(self.picture_id.is_some(), 0x80)
             | bit(self.base_index.is_some(), 0x40)
-            | bit(self.temporal.is_some(), 0x20)
+            | bit(temporal.is_some(), 0x20)
             | bit(self.key_index.is_some(), 0x10);
         let first = bit(self.is_discardable, 0x20) | bit(self.starts_partition, 0x10) | self.partition & 0x07;
         out.put_u8(first | bit(flags != 0, 0x80));
@@ -91,7 +93,7 @@ impl Descriptor {
             out.put_u8(index);
         }
         if flags & 0x30 != 0 {
-            let temporal = self.temporal.map_or(0, |temporal| temporal.layer << 6 | bit(temporal.is_sync, 0x20));
+            let temporal = temporal.map_or(0, |temporal| temporal.layer << 6 | bit(temporal.is_sync, 0x20));
             out.put_u8(temporal | self.key_index.unwrap_or(0) & 0x1f);
         }
     }

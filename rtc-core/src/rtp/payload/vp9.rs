@@ -24,7 +24,7 @@ pub struct Descriptor {
     pub picture_id: Option<PictureId>,
     /// P: the layer frame needs earlier pictures.
     pub is_inter_picture: bool,
-    /// F: each layer frame lists the pictures it needs.
+    /// F: each layer frame lists the pictures it needs. Only where pictures have numbers; ignored and not written without.
     pub is_flexible: bool,
     /// B: a layer frame begins here.
     pub starts_frame: bool,
@@ -47,7 +47,8 @@ pub struct Descriptor {
 pub struct Layers {
     /// SID and TID.
     pub id: LayerId,
-    /// U: pictures of higher temporal layers may follow that need nothing of those layers before this one.
+    /// U: later pictures of higher temporal layers need nothing of those layers before this picture. Of what this picture needs
+    /// it says nothing.
     pub is_switching_up_point: bool,
     /// D: the layer frame needs the spatial layer below, of the same picture.
     pub needs_layer_below: bool,
@@ -57,7 +58,7 @@ impl Descriptor {
     /// Reads the descriptor; what follows it is the codec's.
     ///
     /// # Errors
-    /// [`Malformed`] if the payload ends before the descriptor or with it, or lists more than three pictures.
+    /// [`Malformed`] if the payload ends before the descriptor or with it, or lists more than three pictures or itself.
     pub fn parse(payload: &[u8]) -> Result<(Self, &[u8]), Malformed> {
         let mut bytes = Bytes(payload);
         let descriptor = Self::read(&mut bytes)?;
@@ -82,7 +83,8 @@ impl Descriptor {
         let has = |bit: u8| first & bit != 0;
         let mut descriptor = Self {
             is_inter_picture: has(0x40),
-            is_flexible: has(0x10),
+            // Without I it means nothing.
+            is_flexible: has(0x10) && has(0x80),
             starts_frame: has(0x08),
             ends_frame: has(0x04),
             has_structure: has(0x02),
@@ -115,12 +117,13 @@ impl Descriptor {
     /// bytes at most. Numbers beyond their bits are cut to them.
     pub fn write(&self, structure: &Structure, out: &mut impl BufMut) {
         let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
-        let has_diffs = self.is_flexible && self.is_inter_picture && self.diff_count > 0;
+        let is_flexible = self.is_flexible && self.picture_id.is_some();
+        let has_diffs = is_flexible && self.is_inter_picture && self.diff_count > 0;
         out.put_u8(
             bit(self.picture_id.is_some(), 0x80)
-                | bit(self.is_inter_picture && (has_diffs || !self.is_flexible), 0x40)
+                | bit(self.is_inter_picture && (has_diffs || !is_flexible), 0x40)
                 | bit(self.layers.is_some(), 0x20)
-                | bit(self.is_flexible, 0x10)
+                | bit(is_flexible, 0x10)
                 | bit(self.starts_frame, 0x08)
                 | bit(self.ends_frame, 0x04)
                 | bit(self.has_structure, 0x02)
@@ -132,7 +135,7 @@ impl Descriptor {
         if let Some(layers) = self.layers {
             let place = layers.id.temporal << 5 | (layers.id.spatial & 0x07) << 1;
             out.put_u8(place | bit(layers.is_switching_up_point, 0x10) | bit(layers.needs_layer_below, 0x01));
-            if !self.is_flexible {
+            if !is_flexible {
                 out.put_u8(self.base_index.unwrap_or(0));
             }
         }
@@ -147,10 +150,10 @@ impl Descriptor {
         }
     }
 
-    /// With the pictures it needs, in flexible mode: `None` unless they are one to three, 127 back at most.
+    /// With the pictures it needs, in flexible mode: `None` unless they are one to three, 1 to 127 back.
     #[must_use]
     pub fn with_diffs(mut self, diffs: &[u8]) -> Option<Self> {
-        let fits = (1..=MAX_DIFFS).contains(&diffs.len()) && diffs.iter().all(|diff| *diff < 128);
+        let fits = (1..=MAX_DIFFS).contains(&diffs.len()) && diffs.iter().all(|diff| (1..128).contains(diff));
         fits.then(|| {
             self.diffs = [0; MAX_DIFFS];
             self.diffs[..diffs.len()].copy_from_slice(diffs);
@@ -181,6 +184,9 @@ impl Descriptor {
     fn read_diffs(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Malformed> {
         loop {
             let diff = bytes.next()?;
+            if diff >> 1 == 0 {
+                return Err(Malformed::new(FORMAT, Fault::Inconsistent));
+            }
             match self.diffs.get_mut(usize::from(self.diff_count)) {
                 Some(slot) => *slot = diff >> 1,
                 None => return Err(Malformed::new(FORMAT, Fault::Length)),
@@ -280,8 +286,8 @@ mod tests {
 
     #[test]
     fn no_more_than_three_references() {
-        assert!(Descriptor::parse(&[0x50, 0x03, 0x03, 0x02, 0xaa]).is_ok());
-        let four = Descriptor::parse(&[0x50, 0x03, 0x03, 0x03, 0x02, 0xaa]);
+        assert!(Descriptor::parse(&[0xd0, 0x01, 0x03, 0x03, 0x02, 0xaa]).is_ok());
+        let four = Descriptor::parse(&[0xd0, 0x01, 0x03, 0x03, 0x03, 0x02, 0xaa]);
         assert_eq!(four, Err(Malformed::new(FORMAT, Fault::Length)));
     }
 }

@@ -8,6 +8,9 @@ pub(super) const SUMMARY_LEN: usize = 36;
 /// Bytes of [`VoipMetrics`] after the block's header: eight words.
 pub(super) const VOIP_LEN: usize = 32;
 
+/// What levels, factors and scores are that are not told (RFC 3611 §4.7.4, §4.7.5).
+const UNKNOWN: u8 = 127;
+
 /// Least, most, mean and standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spread<T> {
@@ -50,7 +53,9 @@ pub struct StatisticsSummary {
 }
 
 impl StatisticsSummary {
-    pub(super) fn parse(specific: u8, mut content: Bytes) -> Result<Self, Fault> {
+    /// `None` for one to be ignored: with the value of ToH that is not to be used, or something in a field that its flags say is
+    /// not told.
+    pub(super) fn parse(specific: u8, mut content: Bytes) -> Result<Option<Self>, Fault> {
         if content.len() != SUMMARY_LEN {
             return Err(Fault::Length);
         }
@@ -58,22 +63,26 @@ impl StatisticsSummary {
         let (lost, duplicates) = (content.get_u32(), content.get_u32());
         let jitter = spread(|| content.get_u32());
         let hops = spread(|| content.get_u8());
-        let hops = match specific >> 3 & 0x03 {
+        let told_hops = match specific >> 3 & 0x03 {
             0 => None,
             1 => Some((HopField::TimeToLive, hops)),
             2 => Some((HopField::HopLimit, hops)),
-            // Not to be used.
-            _ => return Err(Fault::Inconsistent),
+            _ => return Ok(None),
         };
-        Ok(Self {
+        let summary = Self {
             ssrc,
             begin,
             end,
             lost: (specific & 0x80 != 0).then_some(lost),
             duplicates: (specific & 0x40 != 0).then_some(duplicates),
             jitter: (specific & 0x20 != 0).then_some(jitter),
-            hops,
-        })
+            hops: told_hops,
+        };
+        let is_true = (summary.lost.is_some() || lost == 0)
+            && (summary.duplicates.is_some() || duplicates == 0)
+            && (summary.jitter.is_some() || jitter == Spread::default())
+            && (summary.hops.is_some() || hops == Spread::default());
+        Ok(is_true.then_some(summary))
     }
 
     /// L, D, J and ToH: which of the fields tell something.
@@ -106,7 +115,7 @@ fn spread<T>(mut next: impl FnMut() -> T) -> Spread<T> {
 
 /// How a telephone call went (RFC 3611 §4.7). Rates and densities are in 256ths, times in milliseconds; levels, factors and
 /// scores are 127 where they are not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoipMetrics {
     /// The stream.
     pub ssrc: Ssrc,
@@ -132,15 +141,16 @@ pub struct VoipMetrics {
     pub noise_level: i8,
     /// Residual echo return loss, in dB.
     pub echo_return_loss: u8,
-    /// The gap threshold: so many packets in a row that arrive end a burst.
+    /// Gmin, the gap threshold: so many packets in a row that arrive end a burst. Not zero, and the same for the whole session;
+    /// 16 is recommended (§4.7.2).
     pub gap_threshold: u8,
-    /// Quality of the call, 0 to 100 (ITU-T G.107).
+    /// Quality of the call, 0 to 100 (ITU-T G.107); what is beyond is sent and read as not told, as it is of the next three.
     pub r_factor: u8,
     /// The same for what lies beyond this stream.
     pub external_r_factor: u8,
-    /// Listening quality, in tenths.
+    /// Listening quality, in tenths, 10 to 50.
     pub mos_listening: u8,
-    /// Conversational quality, in tenths.
+    /// Conversational quality, in tenths, 10 to 50.
     pub mos_conversational: u8,
     /// Concealment, kind and speed of the jitter buffer, as the RFC packs them.
     pub receiver_config: u8,
@@ -150,6 +160,45 @@ pub struct VoipMetrics {
     pub buffer_maximum: u16,
     /// The most it may become.
     pub buffer_limit: u16,
+}
+
+impl Default for VoipMetrics {
+    /// Nothing lost, and nothing else known (§4.7).
+    fn default() -> Self {
+        Self {
+            ssrc: Ssrc(0),
+            loss_rate: 0,
+            discard_rate: 0,
+            burst_density: 0,
+            gap_density: 0,
+            burst_duration: 0,
+            gap_duration: 0,
+            round_trip: 0,
+            end_system_delay: 0,
+            signal_level: i8::MAX,
+            noise_level: i8::MAX,
+            echo_return_loss: UNKNOWN,
+            gap_threshold: 16,
+            r_factor: UNKNOWN,
+            external_r_factor: UNKNOWN,
+            mos_listening: UNKNOWN,
+            mos_conversational: UNKNOWN,
+            receiver_config: 0,
+            buffer_nominal: 0,
+            buffer_maximum: 0,
+            buffer_limit: 0,
+        }
+    }
+}
+
+/// An R factor, or that it is not told: all beyond its range is neither sent nor read (§4.7.5).
+const fn r_factor(value: u8) -> u8 {
+    if value <= 100 { value } else { UNKNOWN }
+}
+
+/// The same of a mean opinion score in tenths.
+const fn score(value: u8) -> u8 {
+    if value >= 10 && value <= 50 { value } else { UNKNOWN }
 }
 
 impl VoipMetrics {
@@ -172,10 +221,10 @@ impl VoipMetrics {
             noise_level: bytes.get_i8(),
             echo_return_loss: bytes.get_u8(),
             gap_threshold: bytes.get_u8(),
-            r_factor: bytes.get_u8(),
-            external_r_factor: bytes.get_u8(),
-            mos_listening: bytes.get_u8(),
-            mos_conversational: bytes.get_u8(),
+            r_factor: r_factor(bytes.get_u8()),
+            external_r_factor: r_factor(bytes.get_u8()),
+            mos_listening: score(bytes.get_u8()),
+            mos_conversational: score(bytes.get_u8()),
             receiver_config: bytes.get_u8(),
             buffer_nominal: {
                 bytes.advance(1);
@@ -194,7 +243,8 @@ impl VoipMetrics {
         out.put_i8(self.signal_level);
         out.put_i8(self.noise_level);
         out.put_slice(&[self.echo_return_loss, self.gap_threshold]);
-        out.put_slice(&[self.r_factor, self.external_r_factor, self.mos_listening, self.mos_conversational]);
+        out.put_slice(&[r_factor(self.r_factor), r_factor(self.external_r_factor)]);
+        out.put_slice(&[score(self.mos_listening), score(self.mos_conversational)]);
         out.put_slice(&[self.receiver_config, 0]);
         let delays = [self.buffer_nominal, self.buffer_maximum, self.buffer_limit];
         delays.into_iter().for_each(|delay| out.put_u16(delay));

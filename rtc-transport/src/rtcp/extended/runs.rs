@@ -25,10 +25,14 @@ pub struct RunLengths {
 }
 
 impl RunLengths {
-    /// A report on the range from `begin` to before `end`, with what `bit` says of each number that is a multiple of two to
-    /// the power of `thinning`, of which the four lowest bits count.
+    /// Most numbers a report is on (RFC 3611 §4.1).
+    pub const MAX_RANGE: u16 = 65_533;
+
+    /// A report on the range from `begin` to before `end`, but [`MAX_RANGE`](Self::MAX_RANGE) numbers at most, with what `bit`
+    /// says of each number that is a multiple of two to the power of `thinning`, of which the four lowest bits count.
     #[must_use]
     pub fn new(ssrc: Ssrc, thinning: u8, begin: SeqNum, end: SeqNum, mut bit: impl FnMut(SeqNum) -> bool) -> Self {
+        let end = begin + end.0.wrapping_sub(begin.0).min(Self::MAX_RANGE);
         let mut report = Self { ssrc, thinning: thinning & 0x0f, begin, end, chunks: Bytes::new() };
         let bits: Vec<bool> = report.seqs().map(&mut bit).collect();
         let mut chunks = BytesMut::new();

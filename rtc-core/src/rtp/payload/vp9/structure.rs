@@ -136,7 +136,7 @@ impl GroupPicture {
         self.temporal
     }
 
-    /// U: pictures of higher temporal layers may follow that need nothing of those layers before this one.
+    /// U: later pictures of higher temporal layers need nothing of those layers before this picture.
     #[must_use]
     pub const fn is_switching_up_point(&self) -> bool {
         self.is_switching_up_point
