@@ -196,7 +196,8 @@ fn rfc3611_s4_7_a_call_in_eight_words() {
     (metrics.receiver_config, metrics.buffer_nominal, metrics.buffer_limit) = (0xf3, 60, 1_000);
     let bytes = [
         7, 0, 0, 8, 2, 2, 2, 2, 26, 0, 0, 3, 1, 0x90, 0, 0, 0, 150, 0, 0, // rates, burst and gap, delays
-        0xec, 0xc4, 45, 16, 80, 94, 35, 41, 0xf3, 0, 0, 60, 0, 0, 0x03, 0xe8, // levels, quality, the jitter buffer
+        0xec, 0xc4, 45, 16, 80, 94, 35, 41, 0xf3, 0, 0, 60, 0, 0, 0x03,
+        0xe8, // levels, quality, the jitter buffer
     ];
     assert_on_the_wire(ExtendedBlock::Voip(metrics), &bytes);
 }

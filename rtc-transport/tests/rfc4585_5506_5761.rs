@@ -300,7 +300,10 @@ fn rfc4585_s3_5_2_requests_are_merged() {
         session.request_key_frame(ms(1), THEM);
     }
     let packets = read(&session.poll_rtcp(ms(1)).unwrap());
-    assert!(matches!(packets[2..], [RtcpPacket::Pli(_), RtcpPacket::Nack(_)]), "after a report and a name: {packets:?}");
+    assert!(
+        matches!(packets[2..], [RtcpPacket::Pli(_), RtcpPacket::Nack(_)]),
+        "after a report and a name: {packets:?}"
+    );
 }
 
 #[test]

@@ -319,11 +319,8 @@ impl PictureUnwrapper {
         let (newest, last) = self.newest.unwrap_or((1 << 16, picture));
         let cycle = picture.cycle().min(last.cycle());
         let ahead = picture.value.wrapping_sub(last.value) % cycle;
-        let number = if ahead < cycle / 2 {
-            newest + u64::from(ahead)
-        } else {
-            newest.saturating_sub((cycle - ahead).into())
-        };
+        let number =
+            if ahead < cycle / 2 { newest + u64::from(ahead) } else { newest.saturating_sub((cycle - ahead).into()) };
         if self.newest.is_none() || number > newest || last.is_long != picture.is_long {
             self.newest = Some((number, picture));
         }

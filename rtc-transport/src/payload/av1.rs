@@ -52,7 +52,9 @@ pub fn packetize(unit: &[u8], max: usize, out: &mut Payloads) -> Result<(), Pack
         packer.add(obu);
     }
     packer.flush(false);
-    if starts_sequence(unit) && let Some(first) = out.bytes.first_mut() {
+    if starts_sequence(unit)
+        && let Some(first) = out.bytes.first_mut()
+    {
         *first |= STARTS_SEQUENCE;
     }
     Ok(())

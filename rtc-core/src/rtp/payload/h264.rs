@@ -215,7 +215,8 @@ mod tests {
         let mut out = BytesMut::new();
         let aggregate = [0x78, 0, 2, 0x00, 9, 0, 1, 0x68, 0, 1, 0x7e];
         let fragments = [&[0x7c, 0x9f, 7][..], &[0x7c, 0x5f, 7]];
-        depacketize([&[0x60, 1][..], &aggregate, &[0x7e, 2], fragments[0], fragments[1], &[0x65, 3]], &mut out).unwrap();
+        depacketize([&[0x60, 1][..], &aggregate, &[0x7e, 2], fragments[0], fragments[1], &[0x65, 3]], &mut out)
+            .unwrap();
         assert_eq!(out, [0, 0, 0, 1, 0x68, 0, 0, 0, 1, 0x65, 3][..]);
         assert_eq!(depacketize([&[0x1f, 1][..]], &mut out), Err(Malformed::new(FORMAT, Fault::Truncated)), "no unit");
     }
