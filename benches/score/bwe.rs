@@ -2,9 +2,8 @@
 
 use indicatif::ProgressBar;
 use rtc_bwe::{Gcc, GccConfig, Nada, NadaConfig, Scream, ScreamConfig};
+use rtc_core::ConfigError;
 use rtc_core::bwe::{BandwidthEstimator, Ecn};
-use rtc_core::testkit::metrics::median;
-use rtc_core::{Bitrate, ConfigError};
 
 use crate::report::{Report, Setting};
 use crate::subject::{Limits, MakeEstimator, Subject};
@@ -24,9 +23,6 @@ mod tcp;
 use path::Contender;
 use scenarios::{Figure, Scenario};
 
-/// What all estimators are told.
-const LIMITS: Limits =
-    Limits { min: Bitrate::from_kbps(50), start: Bitrate::from_kbps(300), max: Bitrate::from_kbps(20_000) };
 /// The scenario whose calls the cost is measured on.
 const COST_SCENARIO: &str = "steady-10";
 
@@ -38,8 +34,7 @@ pub(crate) fn run(options: &Options, bar: &ProgressBar) -> Report {
     let mut subjects = ours_all();
     subjects.extend(peers::estimators());
     subjects.retain(|subject| options.wants_subject(&subject.name));
-    let scenarios: Vec<&Scenario> =
-        scenarios::ALL.iter().filter(|scenario| options.wants_scenario(scenario.name)).collect();
+    let scenarios: Vec<&Scenario> = Scenario::all().filter(|scenario| options.wants_scenario(scenario.name)).collect();
     let possible = subjects.iter().filter(|subject| subject.maker.is_ok()).count();
     bar.set_length((scenarios.len() * possible) as u64 * options.seeds);
     for scenario in scenarios {
@@ -99,7 +94,7 @@ fn measure(
         bar.set_message(format!("{} {}", scenario.name, subject.name));
         let mut values: Vec<(Figure, Vec<f64>)> =
             figures::of(scenario).into_iter().map(|figure| (figure, Vec::new())).collect();
-        let contender = Contender { ecn: codepoint(subject), limits: LIMITS, make };
+        let contender = Contender { ecn: codepoint(subject), make };
         for seed in 0..options.seeds {
             let run = path::run(scenario, seed, &contender)?;
             for (figure, values) in &mut values {
@@ -108,15 +103,13 @@ fn measure(
             if seed == 0 {
                 curves.add(&subject.name, scenario, &run);
                 if scenario.name == COST_SCENARIO {
-                    cost::add(report, &setting, subject, &run.calls, &|| make(LIMITS));
+                    cost::add(report, &setting, subject, &run.calls, &|| make(scenario.limits()));
                 }
             }
             bar.inc(1);
         }
-        for (figure, mut values) in values {
-            // Not a number for never: worse than any, so never is what comes out if it was so in most runs.
-            values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::INFINITY);
-            add(report, &setting, &subject.name, scenario, figure, median(&mut values));
+        for (figure, values) in values {
+            add(report, &setting, &subject.name, scenario, figure, figure.over_seeds(values));
         }
     }
     for (figure, bound) in figures::bounds(scenario) {

@@ -6,11 +6,10 @@ use indicatif::ProgressBar;
 use rtc_bwe::{Gcc, GccConfig};
 use rtc_core::ConfigError;
 use rtc_core::bwe::{BandwidthEstimator, Ecn};
-use rtc_core::testkit::metrics::median;
 
+use super::figures;
 use super::path::{self, Contender};
-use super::scenarios::{self, Figure, Scenario};
-use super::{LIMITS, figures};
+use super::scenarios::{Figure, Scenario};
 use crate::Options;
 use crate::report::{Metric, Report, Setting};
 use crate::subject::Limits;
@@ -58,7 +57,7 @@ pub(super) fn run(options: &Options, bar: &ProgressBar) -> Report {
     bar.set_length((wanted.len() * names.len()) as u64 * options.seeds);
     for (name, change) in wanted {
         bar.set_message(*name);
-        for scenario in names.iter().filter_map(|name| scenarios::ALL.iter().find(|scenario| scenario.name == *name)) {
+        for scenario in names.iter().filter_map(|name| Scenario::named(name)) {
             match figures_of(scenario, *change, options.seeds, bar) {
                 Ok(figures) => {
                     figures.into_iter().for_each(|(metric, value)| report.add(&setting, name, metric, value));
@@ -78,18 +77,17 @@ fn figures_of(
     bar: &ProgressBar,
 ) -> Result<Vec<(Metric, f64)>, ConfigError> {
     let make = |limits| changed(limits, change);
-    let contender = Contender { ecn: Ecn::Ect1, limits: LIMITS, make: &make };
+    let contender = Contender { ecn: Ecn::Ect1, make: &make };
     let columns: Vec<_> = COLUMNS.iter().filter(|(name, ..)| *name == scenario.name).collect();
     let mut values = vec![Vec::new(); columns.len()];
     for seed in 0..seeds {
         let run = path::run(scenario, seed, &contender)?;
         for ((_, figure, _), values) in columns.iter().zip(&mut values) {
-            let value = figures::value(*figure, scenario, &run);
-            values.push(if value.is_nan() { f64::INFINITY } else { value });
+            values.push(figures::value(*figure, scenario, &run));
         }
         bar.inc(1);
     }
-    Ok(columns.iter().zip(&mut values).map(|((.., metric), values)| (*metric, median(values))).collect())
+    Ok(columns.iter().zip(values).map(|((_, figure, metric), values)| (*metric, figure.over_seeds(values))).collect())
 }
 
 fn changed(limits: Limits, change: fn(&mut GccConfig)) -> Box<dyn BandwidthEstimator> {
@@ -106,10 +104,10 @@ mod tests {
     #[test]
     fn every_change_is_possible_and_every_column_is_measured() {
         for (_, change) in WITHOUT {
-            changed(LIMITS, change);
+            changed(Scenario::named("l4s").unwrap().limits(), change);
         }
         for (name, figure, _) in COLUMNS {
-            let scenario = scenarios::ALL.iter().find(|scenario| scenario.name == name).unwrap();
+            let scenario = Scenario::named(name).unwrap();
             assert!(figures::of(scenario).contains(&figure), "{name}");
         }
     }

@@ -6,6 +6,8 @@ use rtc_core::testkit::metrics::percentile;
 pub(crate) const BIN: f64 = 0.1;
 /// Bins a rate is averaged over to tell whether capacity is used: five, or 15 frames.
 const WINDOW: usize = 5;
+/// Bins of a second.
+const SECOND: usize = 10;
 
 /// What of the capacity carried media, in percent. Padding does not count: it is no use to anybody.
 pub(crate) fn utilization(media_bytes: u64, capacity_bytes: u64) -> f64 {
@@ -23,6 +25,12 @@ pub(crate) fn time_to_reach(rates: &[f64], from: usize, capacity: f64) -> Option
     let mut means = windows.map(|window| window.iter().sum::<f64>() / window.len() as f64);
     let reached = means.position(|mean| mean >= 0.9 * capacity)?;
     Some((reached + WINDOW) as f64 * BIN)
+}
+
+/// The least rate over any second from bin `from` on.
+pub(crate) fn least(rates: &[f64], from: usize) -> f64 {
+    let windows = rates.get(from..).unwrap_or_default().windows(SECOND);
+    windows.map(|window| window.iter().sum::<f64>() / window.len() as f64).fold(f64::INFINITY, f64::min)
 }
 
 /// Seconds until no packet waited longer than `limit` for half a second; `None` for never. `waits` are seconds since the fall with
@@ -89,6 +97,15 @@ mod tests {
         assert!((reach - 1.05).abs() <= 0.1, "{reach}");
         assert_eq!(time_to_reach(&rates, 20, 9e6), None);
         assert_eq!(time_to_reach(&rates, 99, 1.0), None);
+    }
+
+    /// 1 Mb/s with a gap of 0.4 s: in any second 0.6 Mb/s, wherever it begins.
+    #[test]
+    fn the_least_second_may_begin_anywhere() {
+        let rates: Vec<f64> = (0..50).map(|bin| if (27..31).contains(&bin) { 0.0 } else { 1e6 }).collect();
+        assert_eq!(least(&rates, 0), 0.6e6);
+        assert_eq!(least(&rates, 30), 0.9e6);
+        assert_eq!(least(&rates, 31), 1e6);
     }
 
     /// A queue that falls from 300 ms by 100 ms each second is below 50 ms after 2.5 s, but for a spike at 2.8 s.

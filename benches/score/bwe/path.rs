@@ -14,14 +14,16 @@ use rtc_core::time::{Instant, earliest};
 use rtc_core::{Bitrate, ConfigError, DataSize};
 
 use super::receiver::{Feedback, INTERVAL, Receiver};
-use super::scenarios::{Media, Queue, Scenario};
-use super::sender::{Call, Outgoing, Sender};
+use super::scenarios::{self, Media, Queue, Scenario};
+use super::sender::{Call, Kind, Outgoing, Sender};
 use super::tcp::User;
 use crate::subject::Limits;
 
 /// One way of TCP.
 const TCP_ONE_WAY: Duration = Duration::from_millis(50);
 const ACK_BYTES: u64 = 40;
+/// Audio of 20 kb/s.
+const AUDIO: (Duration, u64) = (Duration::from_millis(20), 50);
 /// A segment of TCP on the wire.
 const SEGMENT: DataSize = DataSize::from_bytes(1_500);
 /// Targets are noted this often.
@@ -35,6 +37,11 @@ pub(super) struct Run {
     /// Media packets the path did not take.
     pub(super) lost: u64,
     pub(super) tcp_delivered: Vec<(Instant, u64)>,
+    /// Segments of TCP that were sent, and that the path did not take.
+    pub(super) tcp_sent: u64,
+    pub(super) tcp_lost: u64,
+    /// How long each file took TCP.
+    pub(super) transfers: Vec<Duration>,
     /// Of all forward flows that are on, together, each [`SAMPLE`].
     pub(super) targets: Vec<f64>,
     /// All calls of the first flow's estimator.
@@ -48,7 +55,7 @@ pub(super) struct Packet {
     /// When it was sent, or left the bottleneck.
     pub(super) at: Instant,
     pub(super) bytes: u64,
-    pub(super) is_padding: bool,
+    pub(super) kind: Kind,
     pub(super) queued: Duration,
 }
 
@@ -56,17 +63,26 @@ pub(super) struct Packet {
 #[derive(Debug, Clone)]
 enum Parcel {
     Media(usize, Outgoing),
+    Audio(usize),
     Feedback(usize, Rc<Feedback>),
-    Segment(usize, u64, Ecn),
-    /// With the codepoint the segment arrived with.
-    Ack(usize, u64, Ecn),
+    Segment(Segment),
+    /// Of the segment as it arrived.
+    Ack(Segment),
+}
+
+/// A segment of TCP.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    user: usize,
+    connection: usize,
+    number: u64,
+    ecn: Ecn,
 }
 
 /// What is run over a scenario.
 pub(super) struct Contender<'a> {
     /// What its packets leave with.
     pub(super) ecn: Ecn,
-    pub(super) limits: Limits,
     pub(super) make: &'a dyn Fn(Limits) -> Box<dyn BandwidthEstimator>,
 }
 
@@ -75,6 +91,7 @@ struct Flow {
     sender: Sender,
     receiver: Receiver,
     next_report: Instant,
+    next_audio: Option<Instant>,
 }
 
 struct Path {
@@ -107,6 +124,7 @@ pub(super) fn run(scenario: &Scenario, seed: u64, contender: &Contender<'_>) -> 
         }
         now = path.next_event(now).map_or(end, |at| at.max(now + Duration::from_nanos(1))).min(sample);
     }
+    path.run.transfers = path.tcp.into_iter().flat_map(User::into_transfers).collect();
     path.run.calls = path.flows.remove(0).sender.into_calls();
     Ok(path.run)
 }
@@ -143,26 +161,33 @@ fn links(scenario: &Scenario) -> Result<[NetemConfig; 2], ConfigError> {
             way.loss = Loss::Bernoulli(loss);
         }
     }
-    if scenario.jitter_ms > 0 {
-        forward.jitter = Jitter::Uniform { max: Duration::from_millis(scenario.jitter_ms) };
-    }
+    let ms = Duration::from_millis;
+    forward.jitter = match scenario.jitter {
+        scenarios::Jitter::None => Jitter::None,
+        scenarios::Jitter::Uniform { max_ms } => Jitter::Uniform { max: ms(max_ms) },
+        scenarios::Jitter::Normal { deviation_ms, bound_ms } => {
+            Jitter::Bounded { std_dev: ms(deviation_ms), bound: ms(bound_ms) }
+        }
+    };
     Ok([forward, backward])
 }
 
 impl Path {
     fn new(scenario: &Scenario, seed: u64, contender: &Contender<'_>) -> Result<Self, ConfigError> {
         let flow = |(number, media): (usize, &Media)| {
-            let Contender { ecn, limits, make } = *contender;
-            let burst = Duration::from_millis(scenario.burst_ms);
+            let estimator = (contender.make)(scenario.limits());
+            let rng = Rng::stream(seed, 100 + number as u64);
             Flow {
                 media: *media,
-                sender: Sender::new(make(limits), limits, ecn, burst, media, Rng::stream(seed, 100 + number as u64)),
+                sender: Sender::new(estimator, contender.ecn, scenario, media, rng),
                 receiver: Receiver::default(),
                 // Reports of different flows do not coincide.
                 next_report: Instant::from_millis(1_000 * media.start) + Duration::from_millis(7 * number as u64),
+                next_audio: scenario.audio.then(|| Instant::from_millis(1_000 * media.start + 3 * number as u64)),
             }
         };
-        let users = (0..).zip(scenario.tcp).map(|(number, kind)| User::new(*kind, Rng::stream(seed, 200 + number)));
+        let users =
+            (0..).zip(scenario.tcp).map(|(number, tcp)| User::new(*tcp, scenario, Rng::stream(seed, 200 + number)));
         let detour = |(second, ms): &(u64, u64)| (Instant::from_millis(1_000 * second), Duration::from_millis(*ms));
         let [forward, backward] = links(scenario)?;
         Ok(Self {
@@ -182,7 +207,7 @@ impl Path {
                 let parcel = match delivery.item {
                     Parcel::Media(flow, packet) => Parcel::Media(flow, Outgoing { ecn: delivery.ecn, ..packet }),
                     // The receiver's acknowledgement, made here and sent when the segment has arrived.
-                    Parcel::Segment(flow, segment, _) => Parcel::Segment(flow, segment, delivery.ecn),
+                    Parcel::Segment(segment) => Parcel::Segment(Segment { ecn: delivery.ecn, ..segment }),
                     other => other,
                 };
                 self.leave_link(way, delivery.delivered, delivery.queued, parcel);
@@ -198,18 +223,15 @@ impl Path {
         for flow in 0..self.flows.len() {
             self.run_flow(now, flow);
         }
-        for (number, user) in self.tcp.iter_mut().enumerate() {
-            let tcp = user.run(now);
-            while let Some(segment) = tcp.poll_transmit(now) {
-                self.links[0].send(now, tcp.segment(), tcp.ecn(), Parcel::Segment(number, segment, tcp.ecn()));
-            }
+        for user in 0..self.tcp.len() {
+            self.run_user(now, user);
         }
     }
 
     fn next_event(&self, now: Instant) -> Option<Instant> {
         let links = self.links.iter().map(Netem::poll_timeout);
         let senders = self.flows.iter().map(|flow| flow.sender.poll_timeout(now));
-        let reports = self.flows.iter().map(|flow| Some(flow.next_report));
+        let reports = self.flows.iter().flat_map(|flow| [Some(flow.next_report), flow.next_audio]);
         let tcp = self.tcp.iter().map(User::poll_timeout);
         let arrival = self.arriving.first_key_value().map(|((at, _), _)| *at);
         earliest(links.chain(senders).chain(reports).chain(tcp).chain([arrival]))
@@ -221,20 +243,27 @@ impl Path {
     }
 
     fn leave_link(&mut self, way: usize, at: Instant, queued: Duration, parcel: Parcel) {
+        let ms = Duration::from_millis;
+        let mut note = |flow: usize, bytes: u64, kind: Kind| {
+            if way == 0 {
+                self.run.delivered.push(Packet { flow, at, bytes, kind, queued });
+            }
+        };
         let one_way = match &parcel {
             Parcel::Media(flow, packet) => {
-                if way == 0 {
-                    let Outgoing { bytes, is_padding, .. } = *packet;
-                    self.run.delivered.push(Packet { flow: *flow, at, bytes, is_padding, queued });
-                }
-                Duration::from_millis(self.flows[*flow].media.one_way_ms)
+                note(*flow, packet.bytes, packet.kind);
+                ms(self.flows[*flow].media.one_way_ms)
             }
-            Parcel::Feedback(flow, _) => Duration::from_millis(self.flows[*flow].media.one_way_ms),
-            Parcel::Segment(..) => {
+            Parcel::Audio(flow) => {
+                note(*flow, AUDIO.1, Kind::Audio);
+                ms(self.flows[*flow].media.one_way_ms)
+            }
+            Parcel::Feedback(flow, _) => ms(self.flows[*flow].media.back_ms),
+            Parcel::Segment(_) => {
                 self.run.tcp_delivered.push((at, SEGMENT.as_bytes()));
                 TCP_ONE_WAY
             }
-            Parcel::Ack(..) => TCP_ONE_WAY,
+            Parcel::Ack(_) => TCP_ONE_WAY,
         };
         let detour = self.detours.iter().rfind(|(from, _)| *from <= at).map_or(Duration::ZERO, |(_, longer)| *longer);
         self.launched += 1;
@@ -245,11 +274,26 @@ impl Path {
         match parcel {
             Parcel::Media(flow, packet) => self.flows[flow].receiver.on_packet(now, packet.id, packet.ecn),
             Parcel::Feedback(flow, feedback) => self.flows[flow].sender.on_feedback(now, &feedback),
-            Parcel::Segment(flow, segment, ecn) => {
-                let ack = Parcel::Ack(flow, segment, ecn);
-                self.links[1].send(now, DataSize::from_bytes(ACK_BYTES), Ecn::NotEct, ack);
+            Parcel::Audio(_) => {}
+            Parcel::Segment(segment) => {
+                self.links[1].send(now, DataSize::from_bytes(ACK_BYTES), Ecn::NotEct, Parcel::Ack(segment));
             }
-            Parcel::Ack(flow, segment, ecn) => self.tcp[flow].run(now).on_ack(now, segment, ecn),
+            Parcel::Ack(Segment { user, connection, number, ecn }) => {
+                self.tcp[user].on_ack(now, connection, number, ecn);
+            }
+        }
+    }
+
+    fn run_user(&mut self, now: Instant, user: usize) {
+        self.tcp[user].run(now);
+        for (connection, tcp) in self.tcp[user].connections.iter_mut().enumerate() {
+            while let Some(number) = tcp.poll_transmit(now) {
+                let ecn = tcp.ecn();
+                let segment = Parcel::Segment(Segment { user, connection, number, ecn });
+                let fate = self.links[0].send(now, SEGMENT, ecn, segment);
+                self.run.tcp_sent += 1;
+                self.run.tcp_lost += u64::from(fate != Sent::Queued);
+            }
         }
     }
 
@@ -265,14 +309,26 @@ impl Path {
         }
         let mut out = Vec::new();
         flow.sender.run(now, &mut out);
+        let audio = flow.next_audio.filter(|next| *next <= now);
+        let speaks = audio.is_some() && flow.sender.is_on(now);
+        flow.next_audio = audio.map(|next| next + AUDIO.0).or(flow.next_audio);
         for packet in out {
-            let Outgoing { bytes, is_padding, ecn, .. } = packet;
-            if ahead == 0 {
-                self.run.sent.push(Packet { flow: number, at: now, bytes, is_padding, queued: Duration::ZERO });
-            }
+            let Outgoing { bytes, kind, ecn, .. } = packet;
             let parcel = Parcel::Media(number, packet);
-            let fate = self.links[ahead].send(now, DataSize::from_bytes(bytes), ecn, parcel);
-            self.run.lost += u64::from(ahead == 0 && fate != Sent::Queued);
+            self.send(Packet { flow: number, at: now, bytes, kind, queued: Duration::ZERO }, ecn, parcel);
+        }
+        if speaks {
+            let packet = Packet { flow: number, at: now, bytes: AUDIO.1, kind: Kind::Audio, queued: Duration::ZERO };
+            self.send(packet, Ecn::NotEct, Parcel::Audio(number));
+        }
+    }
+
+    fn send(&mut self, packet: Packet, ecn: Ecn, parcel: Parcel) {
+        let way = usize::from(self.flows[packet.flow].media.is_backward);
+        let fate = self.links[way].send(packet.at, DataSize::from_bytes(packet.bytes), ecn, parcel);
+        if way == 0 {
+            self.run.lost += u64::from(fate != Sent::Queued);
+            self.run.sent.push(packet);
         }
     }
 }

@@ -11,7 +11,7 @@ use rtc_core::{Bitrate, DataSize};
 use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 
 use super::receiver::Feedback;
-use super::scenarios::Media;
+use super::scenarios::{Media, Scenario};
 use crate::subject::Limits;
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
@@ -41,12 +41,21 @@ pub(crate) enum Call {
     Timeout(Instant),
 }
 
+/// What a packet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Video,
+    /// Not from here: it goes beside.
+    Audio,
+    Padding,
+}
+
 /// A packet that leaves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outgoing {
     pub(super) id: u64,
     pub(super) bytes: u64,
-    pub(super) is_padding: bool,
+    pub(super) kind: Kind,
     /// The codepoint it leaves with, and once it arrived, the one it arrived with.
     pub(super) ecn: Ecn,
 }
@@ -61,6 +70,8 @@ pub(super) struct Sender {
     rng: Rng,
     on: [Option<Instant>; 3],
     next_frame: Instant,
+    /// What the encoder was told and does not follow yet, oldest first.
+    told: VecDeque<Bitrate>,
     next_rtt: Instant,
     next_application: Instant,
     /// Bytes encoded since the estimator was told of them.
@@ -85,16 +96,16 @@ struct Probe {
 impl Sender {
     pub(super) fn new(
         estimator: Box<dyn BandwidthEstimator>,
-        limits: Limits,
         ecn: Ecn,
-        burst: Duration,
+        scenario: &Scenario,
         media: &Media,
         rng: Rng,
     ) -> Self {
         let at = |seconds: u64| Instant::from_millis(1_000 * seconds);
         let start = at(media.start);
         let mut config = PacerConfig::default();
-        (config.rate, config.burst) = (estimator.estimate().pacing, burst);
+        (config.rate, config.burst) = (estimator.estimate().pacing, Duration::from_millis(scenario.burst_ms));
+        let limits = scenario.limits();
         Self {
             estimator,
             limits,
@@ -105,6 +116,7 @@ impl Sender {
             rng,
             on: [Some(start), media.pause.map(|(from, _)| at(from)), media.pause.map(|(_, to)| at(to))],
             next_frame: start,
+            told: VecDeque::from(vec![limits.start; scenario.lag_frames]),
             next_rtt: start,
             next_application: start,
             produced: 0,
@@ -214,7 +226,9 @@ impl Sender {
     }
 
     fn encode(&mut self) {
-        let mean = self.estimator.estimate().target.size_in(FRAME).as_bytes() as f64;
+        self.told.push_back(self.target());
+        let Some(rate) = self.told.pop_front() else { return };
+        let mean = rate.size_in(FRAME).as_bytes() as f64;
         let size = mean * (1.0 + NOISE * self.rng.normal()).clamp(0.5, 1.5);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the size of a frame")]
         let size = (size as u64).max(SMALL);
@@ -249,7 +263,7 @@ impl Sender {
         let rate = self.estimator.estimate().padding;
         while self.pacer.is_empty() && self.has_window(now) && self.filler.has_room(now, rate) {
             let packet = self.send(now, PACKET, None);
-            out.push(Outgoing { is_padding: true, ..packet });
+            out.push(Outgoing { kind: Kind::Padding, ..packet });
         }
     }
 
@@ -270,7 +284,8 @@ impl Sender {
             let media = self.pacer.poll(now);
             let bytes = media.unwrap_or(padding);
             let packet = self.send(now, bytes, Some(&cluster));
-            out.push(Outgoing { is_padding: media.is_none(), ..packet });
+            let kind = if media.is_none() { Kind::Padding } else { Kind::Video };
+            out.push(Outgoing { kind, ..packet });
             probe.bytes += bytes;
             probe.packets += 1;
             probe.next += cluster.rate.time_for(DataSize::from_bytes(bytes)).min(Duration::from_millis(100));
@@ -291,7 +306,7 @@ impl Sender {
         self.calls.push(Call::Sent(packet));
         self.flight.take_off(packet);
         self.filler.spend(bytes);
-        Outgoing { id: packet.id, bytes, is_padding: false, ecn: self.ecn }
+        Outgoing { id: packet.id, bytes, kind: Kind::Video, ecn: self.ecn }
     }
 }
 

@@ -1,3 +1,4 @@
+use rtc_core::Bitrate;
 use rtc_core::bwe::{Estimate, PacketResult, SentPacket};
 use rtc_core::time::Instant;
 
@@ -17,11 +18,11 @@ impl BandwidthEstimator for Fixed {
 }
 
 fn scenario(name: &str) -> &'static Scenario {
-    scenarios::ALL.iter().find(|scenario| scenario.name == name).unwrap()
+    Scenario::named(name).unwrap()
 }
 
 fn contender<'a>(make: &'a dyn Fn(Limits) -> Box<dyn BandwidthEstimator>) -> Contender<'a> {
-    Contender { ecn: Ecn::Ect1, limits: LIMITS, make }
+    Contender { ecn: Ecn::Ect1, make }
 }
 
 fn fixed(name: &str, kbps: u64) -> impl Fn(Figure) -> f64 {
@@ -82,8 +83,8 @@ fn the_same_seed_gives_the_same_run() {
 
 #[test]
 fn names_are_unique_and_targets_are_measured() {
-    for (index, scenario) in scenarios::ALL.iter().enumerate() {
-        assert!(scenarios::ALL[..index].iter().all(|other| other.name != scenario.name));
+    for (index, scenario) in Scenario::all().enumerate() {
+        assert!(Scenario::all().take(index).all(|other| other.name != scenario.name));
         let figures = figures::of(scenario);
         assert!(scenario.targets.iter().all(|(figure, _)| figures.contains(figure)), "{}", scenario.name);
         assert!(scenario.rises.len() <= 3);

@@ -31,6 +31,8 @@ fn jitter_has_the_moments_of_its_distribution() {
         (Jitter::Normal { std_dev: 10 * MS }, base, 100.0, 100.0, 3e4),
         // Cut at zero: half of it is zero, the other half a half-normal.
         (Jitter::Normal { std_dev: 30 * MS }, 0.0, half_normal, 450.0 - half_normal.powi(2), 5e5),
+        // Of a standard normal cut at 3: 0.995 and 2.89.
+        (Jitter::Bounded { std_dev: 5 * MS, bound: 15 * MS }, base, 115.0, 24.875, 1_807.0),
         (Jitter::Exponential { mean: 10 * MS }, base, 110.0, 100.0, 9e4),
         (Jitter::Detour { probability: 0.1, extra: 50 * MS }, base, 105.0, 225.0, 2500.0_f64.powi(2) * 0.09 * 0.73),
     ];

@@ -70,6 +70,7 @@ fn any_jitter() -> impl Strategy<Value = Jitter> {
         Just(Jitter::None),
         millis(100).prop_map(|max| Jitter::Uniform { max }),
         millis(50).prop_map(|std_dev| Jitter::Normal { std_dev }),
+        (millis(50), millis(50)).prop_map(|(std_dev, bound)| Jitter::Bounded { std_dev, bound }),
         millis(50).prop_map(|mean| Jitter::Exponential { mean }),
         (0.0..=1.0, millis(200)).prop_map(|(probability, extra)| Jitter::Detour { probability, extra }),
     ]

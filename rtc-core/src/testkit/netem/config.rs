@@ -291,6 +291,14 @@ pub enum Jitter {
         /// Standard deviation before that cut.
         std_dev: Duration,
     },
+    /// A normal deviation, cut off at `bound` to both sides, around `bound` more than [`NetemConfig::delay`]: RFC 8868 §4.5.3, which
+    /// recommends 5 ms and 15 ms, and no reordering.
+    Bounded {
+        /// Standard deviation before that cut.
+        std_dev: Duration,
+        /// The largest deviation.
+        bound: Duration,
+    },
     /// Mostly a little more, seldom much.
     Exponential {
         /// Mean.
@@ -310,7 +318,11 @@ impl Jitter {
     fn validate(&self) -> Result<(), ConfigError> {
         match *self {
             Self::Detour { probability: p, .. } => probability("probability", p),
-            Self::None | Self::Uniform { .. } | Self::Normal { .. } | Self::Exponential { .. } => Ok(()),
+            Self::None
+            | Self::Uniform { .. }
+            | Self::Normal { .. }
+            | Self::Bounded { .. }
+            | Self::Exponential { .. } => Ok(()),
         }
     }
 }

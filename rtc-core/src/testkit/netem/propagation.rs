@@ -35,6 +35,10 @@ impl Propagation {
         match self.jitter {
             Jitter::None => self.delay,
             Jitter::Uniform { max } => later(max, rng.uniform()),
+            Jitter::Bounded { std_dev, bound } => {
+                let (deviation, bound) = (std_dev.as_secs_f64() * rng.normal(), bound.as_secs_f64());
+                later(Duration::from_secs(1), (bound + deviation).clamp(0.0, 2.0 * bound))
+            }
             Jitter::Exponential { mean } => later(mean, rng.exponential()),
             Jitter::Detour { probability, extra } => later(extra, if rng.bool(probability) { 1.0 } else { 0.0 }),
             Jitter::Normal { std_dev } => match rng.normal() {
