@@ -1,4 +1,4 @@
-//! Queue delay above the least one-way delay of some minutes, as LEDBAT keeps it (RFC 6817 §3.4.2, §4.2).
+//! Queue delay above the least one-way delay of some minutes, as LEDBAT keeps it (RFC 6817 §2.4.2, §3.1).
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Congestion marks: a classic one counts as a lost packet (RFC 3168 §5), scalable ones by their share (RFC 9332 §4.1).
+//! Congestion marks: a classic one counts as a lost packet (RFC 3168 §5), scalable ones by their share (RFC 9331 §4.3).
 
 use core::time::Duration;
 

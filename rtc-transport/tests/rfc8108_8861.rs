@@ -71,17 +71,17 @@ fn rfc8861_s3_2_2_reporting_sources_on_the_wire() {
 }
 
 #[test]
-fn rfc8861_s3_2_1_every_source_that_reports_names_the_group() {
+fn rfc8861_s3_2_1_the_source_that_reports_names_the_group_and_no_other() {
     let mut session = session(&[FIRST, SECOND], Some(b"group"));
     let packets = read(&report(&mut session));
     let Some(RtcpPacket::Sdes(sdes)) = packets.iter().find(|packet| matches!(packet, RtcpPacket::Sdes(_))) else {
         panic!("{packets:?}")
     };
     assert_eq!(sdes.chunks.iter().map(|chunk| chunk.source).collect::<Vec<_>>(), [FIRST, SECOND]);
-    for chunk in &sdes.chunks {
-        let told: Vec<_> = chunk.items.iter().map(|item| (item.kind, &item.text[..])).collect();
-        assert_eq!(told, [(SdesType::CNAME, &b"me"[..]), (SdesType(11), &b"group"[..])]);
-    }
+    let told = |chunk: &SdesChunk| chunk.items.iter().map(|item| (item.kind, item.text.clone())).collect::<Vec<_>>();
+    let (name, group) = (Bytes::from_static(b"me"), Bytes::from_static(b"group"));
+    assert_eq!(told(&sdes.chunks[0]), [(SdesType::CNAME, name.clone()), (SdesType(11), group)]);
+    assert_eq!(told(&sdes.chunks[1]), [(SdesType::CNAME, name)]);
 }
 
 #[test]
@@ -127,26 +127,37 @@ fn rfc8861_s3_2_2_the_other_party_learns_who_reports() {
 
 #[test]
 fn rfc8861_s3_2_2_sources_of_another_group_or_endpoint_do_not_report() {
-    let sdes = |names: [(&'static [u8], &'static [u8]); 2]| {
-        let chunks = [FIRST, SECOND].into_iter().zip(names).map(|(source, (cname, group))| {
+    let third = Ssrc(0x0303_0303);
+    let sdes = |names: [(&'static [u8], Option<&'static [u8]>); 3]| {
+        let chunks = [FIRST, SECOND, third].into_iter().zip(names).map(|(source, (cname, group))| {
             let item = |kind, text| SdesItem { kind, text: Bytes::from_static(text) };
-            let items = vec![item(SdesType::CNAME, cname), item(SdesType::REPORTING_GROUP, group)];
-            SdesChunk { source, items }
+            let group = group.map(|group| item(SdesType::REPORTING_GROUP, group));
+            SdesChunk { source, items: [item(SdesType::CNAME, cname)].into_iter().chain(group).collect() }
         });
         RtcpPacket::Sdes(Sdes { chunks: chunks.collect() })
     };
     let report = |ssrc| RtcpPacket::ReceiverReport(ReceiverReport { ssrc, blocks: Vec::new() });
-    let rgrs = RtcpPacket::ReportingSources(ReportingSources { sender: SECOND, sources: vec![FIRST] });
+    let rgrs = RtcpPacket::ReportingSources(ReportingSources { sender: SECOND, sources: vec![FIRST, third] });
+    let (a, b): (&'static [u8], &'static [u8]) = (b"a", b"b");
+    let (g, h): (Option<&'static [u8]>, Option<&'static [u8]>) = (Some(b"g"), Some(b"h"));
     for (names, believed) in [
-        ([(&b"a"[..], &b"g"[..]), (b"a", b"g")], true),
-        ([(b"a", b"g"), (b"a", b"h")], false),
-        ([(b"a", b"g"), (b"b", b"g")], false),
+        ([(a, g), (a, None), (a, g)], true),
+        ([(a, g), (a, None), (a, h)], false),
+        ([(a, g), (a, None), (a, None)], false),
+        ([(a, g), (b, None), (a, g)], false),
+        ([(a, g), (a, None), (b, g)], false),
     ] {
         let mut session = session(&[Ssrc(9)], None);
-        session.receive(ms(1), written(&[report(FIRST), report(SECOND), sdes(names), rgrs.clone()])).unwrap();
-        assert_eq!(session.reported_by(SECOND) == [FIRST], believed, "{names:?}");
+        session
+            .receive(ms(1), written(&[report(FIRST), report(SECOND), report(third), sdes(names), rgrs.clone()]))
+            .unwrap();
+        assert_eq!(session.reported_by(SECOND) == [FIRST, third], believed, "{names:?}");
         assert_eq!(session.stats().foreign, u64::from(!believed));
     }
+    let own = RtcpPacket::ReportingSources(ReportingSources { sender: FIRST, sources: vec![FIRST] });
+    let mut session = session(&[Ssrc(9)], None);
+    session.receive(ms(1), written(&[report(FIRST), sdes([(a, g), (a, None), (a, g)]), own])).unwrap();
+    assert_eq!(session.reported_by(FIRST), [], "who reports does not say that another does");
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl SdesType {
     pub const REPORTING_GROUP: Self = Self(11);
     /// Name of an encoding among several of one source (RFC 8852 §4.1).
     pub const RTP_STREAM_ID: Self = Self(12);
-    /// Name of a media description (RFC 8843 §15.1).
+    /// Name of a media description (RFC 9143 §15.1).
     pub const MID: Self = Self(15);
 }
 

@@ -13,15 +13,21 @@ use super::outgoing::put;
 pub(super) const REPORTING_LEN: usize = 12;
 
 impl Session {
-    /// The names of some of our sources: the canonical one, and that of the reporting group if there is one.
+    /// The names of some of our sources: the canonical one, and of the one that reports for all that of the group as well, if
+    /// there is one; the others must not tell it (RFC 8861 §3.2.1).
     pub(super) fn describe(&self, sources: impl IntoIterator<Item = Ssrc>) -> Sdes {
         let item = |kind, text: &Bytes| SdesItem { kind, text: text.clone() };
-        let mut items = vec![item(SdesType::CNAME, &self.config.cname)];
-        items.extend(self.config.reporting_group.as_ref().map(|group| item(SdesType::REPORTING_GROUP, group)));
-        Sdes { chunks: sources.into_iter().map(|source| SdesChunk { source, items: items.clone() }).collect() }
+        let reports = self.senders[0].stream.ssrc();
+        let chunk = |source| {
+            let group = self.config.reporting_group.as_ref().filter(|_| source == reports);
+            let mut items = vec![item(SdesType::CNAME, &self.config.cname)];
+            items.extend(group.map(|group| item(SdesType::REPORTING_GROUP, group)));
+            SdesChunk { source, items }
+        };
+        Sdes { chunks: sources.into_iter().map(chunk).collect() }
     }
 
-    /// Bytes of a chunk of [`describe`](Self::describe).
+    /// Bytes of a chunk of [`describe`](Self::describe) at most.
     pub(super) fn description_len(&self) -> usize {
         let group = self.config.reporting_group.as_ref().map_or(0, |group| 2 + group.len());
         4 + (2 + self.config.cname.len() + group + 1).next_multiple_of(4)
@@ -38,14 +44,14 @@ impl Session {
         }
     }
 
-    /// Believed only if all are of one group and of one endpoint.
+    /// Believed only if all are of one endpoint, and those said to report of one group, which they name and the others do not.
     pub(super) fn on_reporting_sources(&mut self, report: ReportingSources) {
-        let group = |ssrc| {
-            let source = self.sources.find(ssrc)?;
-            Some((source.cname.as_deref()?, source.group.as_deref()?))
-        };
-        let own = group(report.sender);
-        if own.is_none() || report.sources.iter().any(|ssrc| group(*ssrc) != own) {
+        let cname = |ssrc| self.sources.find(ssrc)?.cname.as_deref();
+        let group = |ssrc| Some((cname(ssrc)?, self.sources.find(ssrc)?.group.as_deref()?));
+        let first = report.sources.first().and_then(|ssrc| group(*ssrc));
+        let is_whole = first.is_some_and(|(endpoint, _)| cname(report.sender) == Some(endpoint))
+            && report.sources.iter().all(|ssrc| *ssrc != report.sender && group(*ssrc) == first);
+        if !is_whole {
             self.stats.foreign += 1;
             return;
         }

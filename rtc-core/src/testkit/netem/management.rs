@@ -8,9 +8,9 @@ use crate::{Bitrate, ConfigError, DataSize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CoDelConfig {
-    /// The wait that is acceptable for ever. Default: 5 ms (RFC 8289 §4.4).
+    /// The wait that is acceptable for ever. Default: 5 ms (RFC 8289 §4.3).
     pub target: Duration,
-    /// How long waits must exceed the target before something is done: the order of a round trip. Default: 100 ms (§4.3).
+    /// How long waits must exceed the target before something is done: the order of a round trip. Default: 100 ms (§4.2).
     pub interval: Duration,
     /// Whether ECN-capable packets are marked where others are dropped. Default: true.
     pub ecn: bool,
