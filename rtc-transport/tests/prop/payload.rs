@@ -111,9 +111,13 @@ proptest! {
         let first = vp8_header::Descriptor { starts_partition: true, ..descriptor };
         prop_assert_eq!(vp8::depacketize(payloads.iter(), &mut again), Ok(first));
         prop_assert_eq!(&again[..], &frame[..]);
-        let mut theirs = rtp::codecs::vp8::Vp8Packet::default();
-        let heard: Vec<u8> = owned(&payloads).iter().flat_map(|payload| theirs.depacketize(payload).unwrap()).collect();
-        prop_assert_eq!(heard, frame);
+        // It takes no payload for one that is shorter than a descriptor and the beginning of a frame, which is 4 bytes.
+        if payloads.iter().all(|payload| payload.len() >= 4) {
+            let mut theirs = rtp::codecs::vp8::Vp8Packet::default();
+            let heard: Vec<u8> =
+                owned(&payloads).iter().flat_map(|payload| theirs.depacketize(payload).unwrap()).collect();
+            prop_assert_eq!(heard, frame);
+        }
     }
 
     #[test]
