@@ -307,7 +307,7 @@ fn rfc4585_s3_5_2_requests_are_merged() {
 }
 
 #[test]
-fn rfc5104_s4_3_1_2_a_repeated_fir_is_one_request() {
+fn rfc5104_s4_3_1_1_a_repeated_fir_is_one_request() {
     let mut session = session(US, |_| ());
     for number in [4, 4, 5, 5] {
         let fir = Fir { sender: THEM, requests: vec![FirRequest { media: US, number }] };

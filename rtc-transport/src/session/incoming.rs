@@ -174,7 +174,7 @@ impl Session {
         for request in &fir.requests {
             let seen = Some((fir.sender, request.number));
             let repeated = match self.local(request.media) {
-                // The same number again is the same request again (RFC 5104 §4.3.1.2).
+                // The same number again is the same request again (RFC 5104 §4.3.1.1).
                 Some(local) => core::mem::replace(&mut local.last_fir, seen) == seen,
                 None => false,
             };
