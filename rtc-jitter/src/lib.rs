@@ -9,6 +9,7 @@ mod conceal;
 mod decide;
 mod delay;
 mod intake;
+mod joint;
 mod lanes;
 mod lpc;
 mod noise;

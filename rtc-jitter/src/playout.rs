@@ -15,6 +15,7 @@ use crate::conceal::{Concealer, PitchConcealer};
 use crate::decide::Mode;
 use crate::delay::{Aim, DelayPolicy, LeastCost};
 use crate::intake::{self, Intake};
+use crate::joint::Joint;
 use crate::noise::ComfortNoise;
 use crate::resample::{self, Resampler};
 use crate::stats::PlayoutStats;
@@ -33,8 +34,6 @@ const MAX_PACKET: Duration = Duration::from_millis(200);
 const MAX_PIECE: Duration = Duration::from_millis(20);
 /// Made-up audio as long is an interruption (W3C webrtc-provisional-stats).
 const INTERRUPTION: Nanos = 150_000_000;
-/// Overlap of made-up and real audio.
-const MERGE: Duration = Duration::from_millis(5);
 
 /// Settings of the play-out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -148,7 +147,9 @@ pub struct AudioPlayout<D> {
     intake: Intake,
     generation: u64,
     held: Held,
-    merge: AudioBuffer,
+    /// What made-up audio goes on with, for what comes next to take over from.
+    outgoing: AudioBuffer,
+    joint: Joint,
     copy: AudioBuffer,
     resampler: Resampler,
     resampled: AudioBuffer,
@@ -209,7 +210,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             return Err(ConfigError::new("decoder", "must have a rate of 8 to 48 kHz"));
         }
         let samples = |time| usize::try_from(format.rate.ticks_in(time)).unwrap_or(usize::MAX);
-        let stretch = Stretch::new(format.rate);
+        let (stretch, joint) = (Stretch::new(format.rate), Joint::new(format.rate));
         let history = stretch.most();
         // Pieces are completed before they are played, and a packet more than a cut needs may be decoded ahead.
         let pending =
@@ -222,7 +223,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             intake: Intake::new(&config.jitter, policy)?,
             generation: 0,
             held: Held::new(format, history, pending)?,
-            merge: AudioBuffer::new(format.channels, samples(MERGE), format.rate)?,
+            outgoing: AudioBuffer::new(format.channels, joint.ahead(), format.rate)?,
+            joint,
             copy: AudioBuffer::new(format.channels, samples(MAX_PACKET), format.rate)?,
             resampler: Resampler::new(format.rate),
             resampled: AudioBuffer::new(format.channels, samples(MAX_PIECE), format.rate)?,

@@ -87,6 +87,19 @@ impl Held {
         self.end -= count;
     }
 
+    /// Puts made-up audio before the samples to play that begin at `offset`; how many samples, all of them or none.
+    pub(super) fn insert(&mut self, offset: usize, made_up: AudioRef<'_>) -> usize {
+        let len = self.append(Origin::Concealment, made_up.samples(), |out| out.samples());
+        let (at, end) = (self.start + offset, self.end - len);
+        for (plane, made_up) in self.audio.as_mut().planes_mut().zip(made_up.planes()) {
+            plane.copy_within(at..end, at + len);
+            plane[at..at + len].copy_from_slice(&made_up[..len]);
+        }
+        self.origins.copy_within(at..end, at + len);
+        self.origins[at..at + len].fill(Origin::Concealment);
+        len
+    }
+
     /// Blends `from` into the samples to play that begin at `offset`.
     pub(super) fn cross_fade(&mut self, offset: usize, from: AudioRef<'_>) {
         let len = from.samples().min(self.pending().saturating_sub(offset));

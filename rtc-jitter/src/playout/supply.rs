@@ -133,7 +133,7 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         }
         let continues = self.started && self.mode == Mode::Playing && self.position >= begins;
         if !continues {
-            self.prepare_merge();
+            self.prepare_joint();
         }
         let from = self.held.pending();
         let Some(written) = self.append_decoded(&entry, samples) else {
@@ -141,13 +141,11 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             return;
         };
         self.held.cut(from, overlap);
-        if !continues {
-            self.held.cross_fade(from, self.merge.as_ref());
-        }
+        let first = if continues { from } else { self.join(from) };
         self.intake.stats_mut().packets_played += 1;
         self.stats.samples_decoded += written as u64;
         self.stats.samples_trimmed += overlap.min(written) as u64;
-        self.count_emitted(now, &entry, from, written.saturating_sub(overlap));
+        self.count_emitted(now, &entry, first, self.held.pending() - first);
         if written > overlap {
             self.continue_from(begins + written as i64);
             self.ptime = written;
@@ -220,10 +218,8 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         let copy = self.copy.as_ref().slice(played, useful);
         let appended = self.held.append(Origin::Copy, useful, |mut out| out.copy_from(copy));
         if self.mode != Mode::Playing {
-            if self.mode == Mode::Silent {
-                self.merge.as_mut().silence();
-            }
-            self.held.cross_fade(from, self.merge.as_ref());
+            self.prepare_joint();
+            self.join(from);
         }
         self.stats.samples_redundant += appended as u64;
         self.continue_from(self.position + appended as i64);
@@ -241,20 +237,22 @@ impl<D: AudioDecoder> AudioPlayout<D> {
             }
         };
         let from = self.held.pending();
-        let (ahead, limit) = (self.merge.as_ref().samples(), self.conceal_limit);
+        // A decoder makes it up ahead: once the next packet is decoded, it is too late to.
+        let ahead = if self.makes_up { 0 } else { self.outgoing.as_ref().samples() };
+        let limit = self.conceal_limit;
         let made = time.saturating_add(self.time(ahead as i64));
         let mut source =
             MadeUp { decoder: &mut self.decoders[self.active].1, concealer: &mut *self.concealer, own: self.makes_up };
-        let merge = &mut self.merge;
+        let outgoing = &mut self.outgoing;
         let len = self.held.append(Origin::Concealment, len, |mut out| {
-            let old = out.copy_from(merge.as_ref());
+            let old = out.copy_from(outgoing.as_ref().slice(0, ahead));
             let more = out.samples() - old;
             source.fill(out.slice_mut(old, more), made, limit);
-            for plane in merge.as_mut().planes_mut() {
-                plane.copy_within(old.., 0);
+            for plane in outgoing.as_mut().planes_mut() {
+                plane[..ahead].copy_within(old.., 0);
             }
             let made = made.saturating_add(media_time(more as i64, out.rate()));
-            source.fill(merge.as_mut().slice_mut(ahead - old, old), made, limit);
+            source.fill(outgoing.as_mut().slice_mut(ahead - old, old), made, limit);
             out.samples()
         });
         self.mode = Mode::Concealing(time.saturating_add(self.time(len as i64)));
@@ -296,14 +294,35 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         }
     }
 
-    /// Prepares the audio that what comes next is blended with: what would have gone on without it.
-    fn prepare_merge(&mut self) {
+    /// Prepares what would go on if nothing were decoded next.
+    fn prepare_joint(&mut self) {
         match self.mode {
-            Mode::Silent => self.merge.as_mut().silence(),
+            Mode::Silent => self.outgoing.as_mut().silence(),
             Mode::Playing => self.begin_concealment(),
-            // Kept ahead of what is heard: once the next packet is decoded, it is too late to make.
             Mode::Concealing(_) => {}
         }
+    }
+
+    /// Has what was decoded, from `from` on, take over from what would have gone on without it; says where it begins now.
+    fn join(&mut self, from: usize) -> usize {
+        if self.makes_up && self.mode != Mode::Silent {
+            let time = if let Mode::Concealing(time) = self.mode { time } else { 0 };
+            let mut source =
+                MadeUp { decoder: &mut self.decoders[self.active].1, concealer: &mut *self.concealer, own: true };
+            source.fill(self.outgoing.as_mut(), time, self.conceal_limit);
+        }
+        let outgoing = self.outgoing.as_ref();
+        let jump = self.joint.align(outgoing, self.held.next(usize::MAX).slice(from, usize::MAX));
+        let mut longer = 0;
+        if jump > 0 {
+            self.held.cut(from, jump.unsigned_abs());
+            self.stats.removed_samples_for_acceleration += jump.unsigned_abs() as u64;
+        } else {
+            longer = self.held.insert(from, outgoing.slice(0, jump.unsigned_abs()));
+            self.stats.concealed_samples += longer as u64;
+        }
+        self.held.cross_fade(from + longer, outgoing.slice(longer, self.joint.overlap()));
+        from + longer
     }
 
     fn begin_concealment(&mut self) {
@@ -314,12 +333,11 @@ impl<D: AudioDecoder> AudioPlayout<D> {
         };
         // Ours fades by itself, to the noise behind the voice.
         self.conceal_limit = self.limits[usize::from(self.makes_up || self.level.is_quiet(last(100)))];
-        if !self.makes_up && self.decoders[self.active].1.conceal(self.merge.as_mut()) > 0 {
+        if !self.makes_up && self.decoders[self.active].1.conceal(self.outgoing.as_mut()) > 0 {
             return;
         }
         self.makes_up = true;
         self.concealer.begin(last(25));
-        self.concealer.conceal(self.merge.as_mut());
     }
 
     /// Real audio up to `position` is held.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod behaviour;
+mod joints;
 mod quality;
 mod recorded;
 mod seams;

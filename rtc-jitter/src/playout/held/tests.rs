@@ -95,6 +95,21 @@ fn origins_travel_with_their_samples() {
 }
 
 #[test]
+fn what_is_made_up_is_put_in_between() {
+    let mut held = counting(4, 8, 8);
+    for round in 0..20 {
+        assert_eq!(held.insert(2, AudioRef::mono(&[-1.0, -2.0], FORMAT.rate)), 2);
+        let (origins, made_up) = held.origins(usize::MAX / 2);
+        assert!(made_up == 2 && origins.has(Origin::Concealment) && origins.has(Origin::Packet), "{round}");
+        let heard = play(&mut held, 10);
+        assert_eq!((&heard[2..4], heard[1] + 1.0), (&[-1.0, -2.0][..], heard[4]), "{round}");
+        append(&mut held, 1, 8);
+    }
+    assert_eq!(held.insert(2, AudioRef::mono(&[0.0; 24], FORMAT.rate)), 0, "no room");
+    assert_eq!(held.pending(), 8);
+}
+
+#[test]
 fn cross_fades_from_the_old_to_the_new() {
     let mut held = counting(4, 8, 8);
     held.cross_fade(2, AudioRef::mono(&[0.0; 4], FORMAT.rate));
