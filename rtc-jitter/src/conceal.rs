@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
+use core::ops::Range;
 
 use rtc_core::Frequency;
 use rtc_core::audio::{AudioMut, AudioRef, MAX_CHANNELS};
@@ -29,6 +30,8 @@ pub trait Concealer: fmt::Debug + Send {
 const PERIODS: [u32; 2] = [400, 62];
 /// Rate of the search for the period.
 const SEARCH_HZ: u32 = 8_000;
+/// Periods compared at a time.
+const LAGS: usize = 64;
 /// Samples of the search: 40 ms.
 const COARSE: usize = 320;
 /// How long it goes on unchanged, and when only noise is left, in seconds: what a voice does next is not known for longer than
@@ -99,31 +102,54 @@ impl PitchConcealer {
         for plane in heard.planes() {
             lanes::add_lowered(&plane[skipped..], step, &mut self.coarse);
         }
-        let coarse = &self.coarse[..groups];
+        let coarse = || core::iter::once(&self.coarse[..groups]);
         let len = (window / step).min(groups);
         let far = (most / step).min(groups - len);
-        let one = lanes::squares(&coarse[groups - len..]);
-        let likely = |lag| likeness(|| core::iter::once(coarse), one, lag, len);
-        let (nearest, _) = best(least.div_ceil(step)..far, likely);
+        let (nearest, _) = likest(coarse, least.div_ceil(step)..far, len);
         let around = (nearest * step).saturating_sub(step).max(least)..(nearest * step + step).min(most);
-        let one = heard.planes().map(|plane| lanes::squares(&plane[plane.len() - window.min(plane.len())..])).sum();
-        best(around, |lag| likeness(|| heard.planes(), one, lag, window))
+        likest(|| heard.planes(), around, window)
     }
 }
 
-/// The lag of the greatest likeness; 1 if there is none.
-fn best(lags: core::ops::Range<usize>, likeness: impl Fn(usize) -> f32) -> (usize, f32) {
-    let compared = lags.map(|lag| (lag, likeness(lag)));
-    compared.fold((1, 0.0), |best, next| if next.1 > best.1 { next } else { best })
-}
-
-/// How alike the last `len` samples, whose squares add up to `one`, and those `lag` before are.
-fn likeness<'a, I>(planes: impl Fn() -> I, one: f32, lag: usize, len: usize) -> f32
+/// The lag by which the last `len` samples are most like those before them, and how much; 1 and 0 if they are not.
+fn likest<'a, I>(planes: impl Fn() -> I, lags: Range<usize>, len: usize) -> (usize, f32)
 where
     I: Iterator<Item = &'a [f32]>,
 {
-    let last = |plane: &'a [f32]| (&plane[plane.len() - len..], &plane[plane.len() - len - lag..plane.len() - lag]);
-    lanes::likeness(|| planes().map(last), one)
+    let (mut best, mut products) = ((1, 0.0), [[0.0; LAGS]; 2]);
+    if lags.is_empty() {
+        return best;
+    }
+    let last = |plane: &'a [f32], lag: usize| &plane[plane.len() - len - lag..plane.len() - lag];
+    let one: f32 = planes().map(|plane| lanes::squares(last(plane, 0))).sum();
+    // All energies by the first of them, and what comes in and goes out with each lag.
+    let mut energy: f64 = planes().map(|plane| f64::from(lanes::squares(last(plane, lags.start)))).sum();
+    let square = |sample: f32| f64::from(sample) * f64::from(sample);
+    for from in lags.clone().step_by(LAGS) {
+        let end = (from + LAGS).min(lags.end);
+        let [sums, product] = &mut products;
+        sums.fill(0.0);
+        for plane in planes() {
+            // The longest lag is the earliest.
+            let earlier = &plane[plane.len() - len + 1 - end..plane.len() - from];
+            lanes::correlate(last(plane, 0), earlier, &mut product[..end - from]);
+            sums.iter_mut().zip(&*product).for_each(|(sum, product)| *sum += product);
+        }
+        for lag in from..end {
+            #[expect(clippy::cast_possible_truncation, reason = "added up in double precision for it not to drift")]
+            let other = energy.max(0.0) as f32;
+            let alike = sums[end - 1 - lag] / (one * other).sqrt().max(f32::MIN_POSITIVE);
+            if alike > best.1 {
+                best = (lag, alike);
+            }
+            for plane in planes() {
+                let first = plane.len() - lag;
+                energy +=
+                    plane.get(first.wrapping_sub(len + 1)).map_or(0.0, |next| square(*next)) - square(plane[first - 1]);
+            }
+        }
+    }
+    best
 }
 
 impl Concealer for PitchConcealer {

@@ -18,6 +18,28 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     total(&sums) + rest
 }
 
+/// Σ a(n) b(n + k) for each k of `out`; `b` must be as much longer than `a` as there are k beyond 0. Many sums side by side fetch each
+/// sample fewer times than one [`dot`] after the other.
+pub(crate) fn correlate(a: &[f32], b: &[f32], out: &mut [f32]) {
+    let (pairs, last) = a.as_chunks::<2>();
+    let (blocks, rest) = out.as_chunks_mut::<LANES>();
+    let done = blocks.len() * LANES;
+    for (index, block) in blocks.iter_mut().enumerate() {
+        let b = &b[index * LANES..];
+        // Of even and of odd n, so that an addition need not wait for the one before it.
+        let (mut even, mut odd) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+        for ([a0, a1], b) in pairs.iter().zip(b.windows(LANES + 1).step_by(2)) {
+            even.iter_mut().zip(&b[..LANES]).for_each(|(sum, b)| *sum += a0 * b);
+            odd.iter_mut().zip(&b[1..]).for_each(|(sum, b)| *sum += a1 * b);
+        }
+        if let [a0] = last {
+            even.iter_mut().zip(&b[a.len() - 1..]).for_each(|(sum, b)| *sum += a0 * b);
+        }
+        block.iter_mut().zip(even).zip(odd).for_each(|((out, even), odd)| *out = even + odd);
+    }
+    rest.iter_mut().enumerate().for_each(|(k, out)| *out = dot(a, &b[done + k..]));
+}
+
 /// Σ a(n)².
 pub(crate) fn squares(a: &[f32]) -> f32 {
     dot(a, a)
@@ -108,6 +130,12 @@ mod tests {
             let near = |found: f32, exact: f64| (f64::from(found) - exact).abs() < 1e-4;
             prop_assert!(near(dot(&a, &b), exact(&a, &b)));
             prop_assert!(near(squares(&b), exact(&b, &b)));
+            let mut found = vec![0.0; a.len() / 2];
+            let shorter = &a[..a.len() - found.len()];
+            correlate(shorter, &b, &mut found);
+            for (k, found) in found.into_iter().enumerate() {
+                prop_assert!(near(found, exact(shorter, &b[k..])));
+            }
             prop_assert_eq!(peak(&a), a.iter().fold(0.0_f32, |most, sample| most.max(sample.abs())));
             let mut lowered = vec![0.0; a.len() / ratio];
             add_lowered(&a, ratio, &mut lowered);

@@ -1,6 +1,6 @@
 //! Linear prediction, order 16: the spectrum of a piece of sound as a filter.
 
-use crate::lanes::dot;
+use crate::lanes::{correlate, dot};
 
 /// Order of the prediction: two poles for each formant below 8 kHz.
 pub(crate) const ORDER: usize = 16;
@@ -27,7 +27,13 @@ pub(crate) struct Synthesis {
 
 /// Σ x(n) x(n + lag) by lag.
 fn autocorrelation<const LAGS: usize>(sound: &[f32]) -> [f32; LAGS] {
-    core::array::from_fn(|lag| dot(sound, sound.get(lag..).unwrap_or(&[])))
+    // Up to where all lags end within the sound, then what is left.
+    let Some(common) = sound.len().checked_sub(LAGS) else {
+        return core::array::from_fn(|lag| dot(sound, sound.get(lag..).unwrap_or(&[])));
+    };
+    let mut sums = [0.0; LAGS];
+    correlate(&sound[..common], sound, &mut sums);
+    core::array::from_fn(|lag| sums[lag] + dot(&sound[common..], &sound[common + lag..]))
 }
 
 /// The energy of `sound`, which has no ends to speak of, over that of what the ten samples before each do not predict of it. With the least
