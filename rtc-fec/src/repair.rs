@@ -88,6 +88,8 @@ struct Tracked {
     deadline: Instant,
     /// Copies of it in the air.
     air: u8,
+    /// When the first of them left.
+    sent: Instant,
     /// Whether its last chance is over, and its risk accounted for.
     over: bool,
     /// Whether packets behind it tell what is in it as well.
@@ -162,7 +164,7 @@ impl RepairScheduler {
             self.stats.forgotten += 1;
             self.tracked.pop_front();
         }
-        self.tracked.push_back(Tracked { seq, deadline, air: 1, over: false, covered: false });
+        self.tracked.push_back(Tracked { seq, deadline, air: 1, sent: now, over: false, covered: false });
         self.flights.push(now, Carried::Media(seq));
     }
 
@@ -236,7 +238,9 @@ impl RepairScheduler {
             Carried::Copy(seq) | Carried::Media(seq) => {
                 self.stats.copies += 1;
                 if let Ok(at) = self.position(seq) {
-                    self.tracked[at].air = self.tracked[at].air.saturating_add(1);
+                    let packet = &mut self.tracked[at];
+                    packet.sent = if packet.air == 0 { now } else { packet.sent };
+                    packet.air = packet.air.saturating_add(1);
                 }
             }
             Carried::Coded { .. } => self.stats.coded += 1,
@@ -348,7 +352,9 @@ impl RepairScheduler {
     }
 
     fn set_premium(&mut self, premium: f64) {
-        self.premium = premium.clamp(0.05, 60.0 / (1.0 - self.path.loss));
+        // The last copy of a packet is worth the price times what the residual allows (`Value`): less can be missing only for more.
+        let most = (0.6 / self.config.residual).max(60.0) / (1.0 - self.path.loss);
+        self.premium = premium.clamp(0.05, most);
         // The value of a packet follows where it has changed enough to matter.
         if !(0.9..1.1).contains(&(self.premium / self.value.premium(0).max(1e-9))) {
             self.reprice();

@@ -114,6 +114,81 @@ fn video_protects_what_others_depend_on_first() {
     assert!(far.reason == Reason::Ahead && far.layers[0].ahead > far.layers[2].ahead && !far.repair, "{far:?}");
 }
 
+/// Networks near and far, which lose little and much, and frames of few and many packets.
+fn video_cases() -> impl Iterator<Item = (Conditions, VideoConfig)> {
+    let losses = [0.02, 0.1, 0.3, 0.5, 0.9];
+    losses.into_iter().flat_map(|loss| [40, 500].map(|rtt| conditions(loss, rtt, 1_000))).flat_map(|conditions| {
+        [1, 3, 40].map(|frame_packets| (conditions, VideoConfig { frame_packets, ..VideoConfig::default() }))
+    })
+}
+
+#[test]
+fn what_the_rate_has_no_room_for_is_protected_in_part() {
+    for (conditions, mut config) in video_cases() {
+        let unprotected = 1.0 - (1.0 - conditions.path.loss).powi(i32::try_from(config.frame_packets).unwrap());
+        config.least_media = 0.01;
+        let whole = plan_video(&conditions, &config, &[1.0]).layers[0];
+        // Half of what it takes.
+        config.least_media = 1.0 / (1.0 + whole.overhead / 2.0);
+        let plan = plan_video(&conditions, &config, &[1.0]);
+        let part = plan.layers[0];
+        assert_eq!(plan.reason, Reason::Budget);
+        assert!((part.overhead - whole.overhead / 2.0).abs() < 1e-9, "{conditions:?} {config:?} {part:?} {whole:?}");
+        assert!(part.residual >= part.expected_residual && plan.media >= conditions.rate * (config.least_media - 1e-9));
+        let gains = part.expected_residual < unprotected || unprotected > 1.0 - 1e-9;
+        assert!(gains && part.expected_residual > whole.expected_residual, "{conditions:?} {config:?} {part:?}");
+    }
+}
+
+#[test]
+fn what_more_is_spent_never_leaves_more_missing() {
+    for (conditions, mut config) in video_cases() {
+        let mut before = [1.0; 3];
+        for parts in 0..24 {
+            config.least_media = 1.0 / (1.0 + f64::from(parts) / 4.0);
+            let plan = plan_video(&conditions, &config, &[0.2, 0.5, 0.3]);
+            for (before, layer) in before.iter_mut().zip(&plan.layers) {
+                let more = layer.expected_residual - *before;
+                assert!(more <= 1e-9, "{conditions:?} {config:?}: {layer:?} after {before}");
+                *before = layer.expected_residual;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_takes_nothing_from_those_it_depends_on() {
+    for (conditions, config) in video_cases() {
+        let alone = plan_video(&conditions, &config, &[0.2, 0.5]);
+        for share in [0.01, 0.3, 3.0] {
+            let with = plan_video(&conditions, &config, &[0.2, 0.5, share]);
+            assert_eq!(alone.layers[..2], with.layers[..2], "{conditions:?} {config:?}");
+            let spent: f64 =
+                with.layers.iter().zip([0.2, 0.5, share]).map(|(layer, share)| layer.overhead * share).sum();
+            assert!(spent <= 1.0 / config.least_media - 1.0 + 1e-9, "{with:?}");
+        }
+    }
+}
+
+/// Frames whole from any packets as many as they have: what is planned is what a count of all that can happen gives.
+#[test]
+fn part_of_a_block_is_what_frames_with_a_packet_more_and_without_it_miss() {
+    let missing = |sent: i32, source: i32, loss: f64| {
+        let patterns = 0..1_u32 << sent;
+        let lost = patterns.map(|lost| lost.count_ones().cast_signed()).filter(|lost| sent - lost < source);
+        lost.map(|lost| loss.powi(lost) * (1.0 - loss).powi(sent - lost)).sum::<f64>()
+    };
+    for (source, loss, repair) in [(1, 0.5, 2), (4, 0.3, 1), (5, 0.5, 7)] {
+        let mut config = VideoConfig { frame_packets: source, ..VideoConfig::default() };
+        config.least_media = 1.0 / (1.0 + (f64::from(repair) + 0.25) / source as f64);
+        let plan = plan_video(&conditions(loss, 500, 1_000), &config, &[1.0]).layers[0];
+        let source = i32::try_from(source).unwrap();
+        let expected =
+            0.75 * missing(source + repair, source, loss) + 0.25 * missing(source + repair + 1, source, loss);
+        assert!(plan.ahead > 0.0 && (plan.expected_residual - expected).abs() < 1e-9, "{plan:?}, {expected}");
+    }
+}
+
 /// No round fits: copies take 200 % and more, repair packets over what has room less.
 #[test]
 fn the_cheaper_of_copies_and_repair_packets_goes_ahead() {

@@ -36,8 +36,8 @@ impl Default for VideoConfig {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct LayerPlan {
-    /// The residual to hold: [`RepairConfig::residual`](crate::repair::RepairConfig::residual). 1 where the rate has no room
-    /// to protect this layer.
+    /// The residual to hold: [`RepairConfig::residual`](crate::repair::RepairConfig::residual). What is expected, where the rate has
+    /// no room for what the settings ask.
     pub residual: f64,
     /// Repair packets per packet, ahead of loss: [`RlcEncoder::set_overhead`](crate::rlc::RlcEncoder::set_overhead).
     pub ahead: f64,
@@ -63,71 +63,65 @@ pub struct VideoPlan {
 
 /// The plan for video whose layers have these shares of its packets, in the order of [`VideoConfig::residuals`].
 ///
-/// Layers are protected in their order until the rate is spent; those without a share are taken to have none.
+/// Layers are protected in their order until the rate is spent, the one it ends at in part; those without a share are taken to have
+/// no packets.
 #[must_use]
 pub fn plan_video(conditions: &Conditions, config: &VideoConfig, shares: &[f64]) -> VideoPlan {
     let loss = conditions.protectable();
     let repair = conditions.rounds(config.deadline) > 0;
     // Repair beyond this leaves too little for media.
-    let mut room = (1.0 / config.least_media.clamp(0.01, 1.0) - 1.0).max(0.0);
-    let (mut overhead, mut reason) = (0.0, Reason::Clean);
+    let most = (1.0 / config.least_media.clamp(0.01, 1.0) - 1.0).max(0.0);
+    let (mut room, mut reason) = (most, Reason::Clean);
     let mut layers = Vec::with_capacity(config.residuals.len());
     for (index, residual) in config.residuals.iter().enumerate() {
         let share = shares.get(index).copied().unwrap_or(0.0).max(0.0);
-        let wanted = layer(conditions, config, loss, *residual);
-        if wanted.overhead > 0.0 {
-            reason = reason.max_with(if repair { Reason::Repair } else { Reason::Ahead });
-        }
-        let plan = if wanted.overhead * share <= room {
-            wanted
-        } else {
+        let room_of_layer = if share > 0.0 { room / share } else { f64::INFINITY };
+        let plan = layer(conditions, config, *residual, room_of_layer);
+        if plan.residual > *residual {
             reason = Reason::Budget;
-            LayerPlan { residual: 1.0, ahead: 0.0, overhead: 0.0, expected_residual: frame_loss(loss, config) }
-        };
-        room -= plan.overhead * share;
-        overhead += plan.overhead * share;
+        } else if plan.overhead > 0.0 && reason != Reason::Budget {
+            reason = if repair { Reason::Repair } else { Reason::Ahead };
+        }
+        room = (room - plan.overhead * share).max(0.0);
         layers.push(plan);
     }
     if conditions.congested && loss < conditions.path.loss {
         reason = Reason::Congestion;
     }
-    VideoPlan { reason, media: conditions.rate * (1.0 / (1.0 + overhead)), repair, layers }
+    VideoPlan { reason, media: conditions.rate * (1.0 / (1.0 + most - room)), repair, layers }
 }
 
-impl Reason {
-    fn max_with(self, other: Self) -> Self {
-        if self == Self::Budget { self } else { other }
-    }
-}
-
-fn layer(conditions: &Conditions, config: &VideoConfig, loss: f64, residual: f64) -> LayerPlan {
-    let unprotected = frame_loss(loss, config);
+/// What holds `residual`, or comes nearest to it with `most` repair packets per packet.
+fn layer(conditions: &Conditions, config: &VideoConfig, residual: f64, most: f64) -> LayerPlan {
+    let (loss, packets) = (conditions.protectable(), config.frame_packets.max(1));
+    let unprotected = frame_loss(loss, packets);
     if unprotected <= residual {
         return LayerPlan { residual, ahead: 0.0, overhead: 0.0, expected_residual: unprotected };
     }
-    // A frame is missing if any packet of it is.
-    let per_packet = residual / config.frame_packets.max(1) as f64;
-    if conditions.rounds(config.deadline) > 0 {
-        let (missing, overhead) = conditions.driven(config.deadline, per_packet, f64::INFINITY);
-        let expected_residual = (missing * config.frame_packets as f64).min(1.0);
-        return LayerPlan { residual, ahead: 0.0, overhead, expected_residual };
-    }
-    let (ahead, expected_residual) = block(loss, config.frame_packets.max(1), residual);
-    LayerPlan { residual, ahead, overhead: ahead, expected_residual }
+    let (ahead, overhead, expected_residual) = if conditions.rounds(config.deadline) > 0 {
+        // A frame is missing if any packet of it is.
+        let (missing, overhead) = conditions.driven(config.deadline, residual / packets as f64, most);
+        (0.0, overhead, frame_loss(missing, packets))
+    } else {
+        let (ahead, missing) = block(loss, packets, residual, most);
+        (ahead, ahead, missing)
+    };
+    let residual = if overhead < most { residual } else { residual.max(expected_residual) };
+    LayerPlan { residual, ahead, overhead, expected_residual }
 }
 
-/// Fraction of frames that miss a packet without protection.
-fn frame_loss(loss: f64, config: &VideoConfig) -> f64 {
-    1.0 - (1.0 - loss).powi(i32::try_from(config.frame_packets).unwrap_or(i32::MAX))
+/// Fraction of frames that miss a packet if so many of these are missing.
+fn frame_loss(missing: f64, packets: usize) -> f64 {
+    1.0 - (1.0 - missing).powi(i32::try_from(packets).unwrap_or(i32::MAX))
 }
 
-/// Repair packets per packet with which a frame of `source` packets is whole but for `residual`, from any `source` of all that
-/// is sent, and what is then missing.
-fn block(loss: f64, source: usize, residual: f64) -> (f64, f64) {
+/// Repair packets per packet, `most` at most, with which a frame of `source` packets is whole but for `residual`, from any `source` of
+/// all that is sent, and what is then missing.
+fn block(loss: f64, source: usize, residual: f64, most: f64) -> (f64, f64) {
     // The probability of `arrived` of the packets sent so far.
     let mut arrived = vec![0.0; source + 1];
     arrived[0] = 1.0;
-    let mut whole = 0.0;
+    let (mut whole, mut missing) = (0.0, 1.0);
     for sent in 1..=source * 20 {
         // Frames that become whole by this packet.
         whole += arrived[source - 1] * (1.0 - loss);
@@ -135,9 +129,16 @@ fn block(loss: f64, source: usize, residual: f64) -> (f64, f64) {
             arrived[n] = arrived[n] * loss + arrived[n - 1] * (1.0 - loss);
         }
         arrived[0] *= loss;
-        if sent >= source && 1.0 - whole <= residual {
-            return ((sent - source) as f64 / source as f64, (1.0 - whole).max(0.0));
+        let Some(repair) = sent.checked_sub(source) else { continue };
+        let less = core::mem::replace(&mut missing, (1.0 - whole).max(0.0));
+        let beyond = repair as f64 - most * source as f64;
+        if beyond > 0.0 {
+            // A part of the frames has this packet, the others do not.
+            return (most, missing + (less - missing) * beyond);
+        }
+        if missing <= residual {
+            return (repair as f64 / source as f64, missing);
         }
     }
-    (19.0, (1.0 - whole).max(0.0))
+    (19.0, missing)
 }

@@ -167,3 +167,39 @@ fn settings_out_of_range_are_refused() {
     assert!(with(|config| config.covered_worth = 1.1).is_some());
     assert_eq!(with(|_| ()), None);
 }
+
+fn strict(loss: f64) -> RepairScheduler {
+    let mut config = RepairConfig::default();
+    (config.residual, config.first_premium, config.pool) = (0.001, 1_000.0, 1);
+    let mut scheduler = RepairScheduler::new(config).unwrap();
+    scheduler.set_path(LossModel::random(loss, Duration::from_millis(100)));
+    scheduler
+}
+
+/// Word of the packet comes after 100 ms and some, and its last chance is at 175: a copy before is in vain if it arrived.
+#[test]
+fn what_is_in_the_air_is_waited_for_if_word_of_it_comes_in_time() {
+    let mut scheduler = strict(0.05);
+    scheduler.on_media(at(0), SeqNum(1), at(230));
+    scheduler.on_sent(at(0), 1, Carried::Media(SeqNum(1)));
+    for ms in (0..105).step_by(5) {
+        assert_eq!(scheduler.poll(at(ms)), None, "{ms}");
+    }
+    scheduler.on_feedback(at(105), &[result(1, false)]);
+    // There is no chance after this one.
+    let copies = all(&mut scheduler, 105);
+    assert!(copies.len() >= 2, "{copies:?}");
+}
+
+/// Of ten copies one in a thousand arrives not even once: the price must be able to rise that far.
+#[test]
+fn a_small_residual_is_worth_many_copies_at_last() {
+    let mut scheduler = strict(0.5);
+    for seq in 0..300_u16 {
+        let ms = 400 * u64::from(seq);
+        scheduler.on_media(at(ms), SeqNum(seq), at(ms + 20));
+        scheduler.on_feedback(at(ms + 399), &[]);
+    }
+    assert_eq!(scheduler.stats().groups_broken, 300 - scheduler.in_doubt() as u64);
+    assert!(scheduler.schedule(1).next() >= Some(9), "{:?}", scheduler.schedule(1).next());
+}
