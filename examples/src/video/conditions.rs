@@ -14,10 +14,13 @@ const MAX_RATE: Bitrate = Bitrate::from_kbps(3_000);
 /// A standing queue beyond this is congestion, and what it lost is in the averages for so long.
 const QUEUED: Duration = Duration::from_millis(60);
 const REMEMBERED: Duration = Duration::from_secs(2);
-/// So long the estimator may take loss for congestion that is none, and lower the rate to see: a queue would show by then.
+/// Loss before the first feedback: the first packets are of a key frame, and repair for too little of it is too late for all.
+const ASSUMED: f64 = 0.3;
+/// So long the estimator may take loss from here on for congestion that is none, and lower the rate to see: a queue would show by then.
 const GRACE: Duration = Duration::from_secs(5);
+const LOSSY: f64 = 0.02;
 /// Where so much of what is sent is lost, feedback is lost as well, and is to say everything again.
-const MUCH: f64 = 0.25;
+const MUCH: f64 = 0.15;
 
 /// What feedback tells of the path.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(super) struct Path {
     loss: LossEstimator,
     congestion: CongestionMemory,
     congested: bool,
-    /// Until when the rate stays what it began with, if much is lost and no queue stands.
+    /// Until when the rate stays what it began with, if some is lost and no queue stands.
     grace: Instant,
     now: Instant,
 }
@@ -39,7 +42,7 @@ impl Path {
         gcc.loss.max_random = 0.9;
         let mut loss = LossConfig::default();
         // The estimator deals with queues; here only what never comes is loss.
-        loss.late_after = Duration::from_secs(1);
+        (loss.late_after, loss.assumed) = (Duration::from_secs(1), ASSUMED);
         let congestion = CongestionMemory::new(QUEUED, REMEMBERED);
         Ok(Self {
             estimator: Gcc::new(gcc)?,
@@ -80,7 +83,7 @@ impl Path {
 
     pub(super) fn estimate(&self) -> Estimate {
         let mut estimate = self.estimator.estimate();
-        if self.now < self.grace && self.is_lossy() {
+        if self.now < self.grace && !self.congested && self.loss.model().loss >= LOSSY {
             for rate in [&mut estimate.target, &mut estimate.stable, &mut estimate.pacing] {
                 *rate = START_RATE.max(*rate);
             }

@@ -90,10 +90,13 @@ impl Av1Encoder {
             || (lower && self.age >= self.seconds(LOWER_AFTER))
     }
 
-    /// Lets a new encoder take over; the old one gives what it holds.
+    /// Lets a new encoder take over. The old one gives what it holds, but not where that is more than the path can take: then
+    /// the key frame comes sooner without.
     fn renew(&mut self) -> Result<(), EncodeError> {
-        self.context.flush();
-        self.drain();
+        if self.ratio() > LOWER {
+            self.context.flush();
+            self.drain();
+        }
         self.inside.clear();
         self.config.bitrate = bits(self.wanted * RESERVE);
         self.context = context(&self.config).map_err(|_| EncodeError::Codec(0))?;

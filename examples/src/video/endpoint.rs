@@ -12,21 +12,24 @@ use rtc_transport::session::{Event, Received, Session, SessionConfig};
 
 use super::conditions::Path;
 use super::outgoing::{Kind, Outgoing};
+use super::overtaken::Overtaken;
 use super::receiver::{Receiver, Shown};
 use super::sender::Sender;
 use super::{AV1, OPUS, PICTURE, SOUND, Streams, TRANSPORT_SEQUENCE, VideoCallConfig};
 
 /// What the RTCP of both ends may use at most.
 const RTCP_RATE: Bitrate = Bitrate::from_kbps(160);
-/// How often feedback tells what came, and for how long it repeats it: where all of it arrives, and where much is lost.
-const ONCE: [Duration; 2] = [Duration::from_millis(20), Duration::ZERO];
-const REPEATED: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(300)];
+/// How often feedback tells what came, and for how long it repeats it: where all of it arrives, and where much is lost. Each
+/// millisecond sooner is one that repair has more.
+const ONCE: [Duration; 2] = [Duration::from_millis(10), Duration::ZERO];
+const REPEATED: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(300)];
 
 /// One end of a call with a picture. Told the time and what happened; asked for sound, pictures, and datagrams to send.
 #[derive(Debug)]
 pub struct Endpoint {
     streams: Streams,
     session: Session,
+    overtaken: Overtaken,
     path: Path,
     sender: Sender,
     receiver: Receiver,
@@ -72,11 +75,15 @@ impl Endpoint {
         session.scheduler.bandwidth = RTCP_RATE;
         session.scheduler.seed = rng.next_u64();
         let local = [ours.voice, ours.video];
+        let (path, mut sender) = (Path::new(now)?, Sender::new(config, ours, &mut rng)?);
+        // As long as nothing is known, by what is assumed.
+        sender.adapt(now, &path.conditions(), &path.estimate());
         Ok(Self {
             streams: ours,
             session: Session::new(now, NtpTime::default(), &local, session)?,
-            path: Path::new(now)?,
-            sender: Sender::new(config, ours, &mut rng)?,
+            overtaken: Overtaken::default(),
+            path,
+            sender,
             receiver: Receiver::new(theirs)?,
             malformed: 0,
         })
@@ -186,6 +193,7 @@ impl Endpoint {
             match event {
                 Event::PacketResults(results) => {
                     heard = true;
+                    let results = self.overtaken.settle(results);
                     self.sender.on_feedback(now, results);
                     self.path.on_feedback(now, results);
                 }

@@ -99,6 +99,8 @@ impl OutgoingStream {
         let scheduler = |residual: &f64| {
             let mut repair = RepairConfig::default();
             (repair.residual, repair.pool) = (*residual, config.pool);
+            // What is aimed at from the start: one that is missed too often raises the price by a twentieth, which takes long.
+            repair.first_premium = 1.0 / residual;
             Ok(Class { repair: RepairScheduler::new(repair)?, ahead: 0.0 })
         };
         let [low, high, ..] = rng.next_u64().to_be_bytes();

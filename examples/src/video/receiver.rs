@@ -20,6 +20,8 @@ use super::{AV1_REPAIR, AV1_RTX, OPUS_REPAIR, OPUS_RTX, PICTURE, PICTURE_DEADLIN
 const PICTURE_REQUESTS: Duration = Duration::from_millis(600);
 /// What is missing is waited for so long before a key frame is asked for, in which repair has had its chance.
 const BEFORE_KEY: Duration = Duration::from_millis(280);
+/// Sound can be delayed within a moment, if need be. The picture has to follow: it stands still for every second picture, then.
+const MAX_SLEW: f64 = 0.5;
 /// The most that either buffer aims at.
 const MAX_DELAY: Duration = Duration::from_millis(500);
 
@@ -60,7 +62,7 @@ impl Receiver {
             (delay.repair_delay, delay.max_delay) = (Some(repair), MAX_DELAY);
         }
         playout.jitter.delay.ms_per_loss_percent = 80.0;
-        video.round_trip = BEFORE_KEY;
+        (video.round_trip, video.max_slew) = (BEFORE_KEY, MAX_SLEW);
         let opus = OpusDecoder::new(AudioFormat { rate: SOUND, channels: 1 })?;
         let mut sync = SyncGroup::new(SyncConfig::default())?;
         sync.add(streams.voice, MediaKind::Audio, SOUND)?;

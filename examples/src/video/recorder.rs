@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::clapper::{Clapper, Ear};
 use super::picture::{data_uri, psnr};
 use super::receiver::Shown;
-use super::report::Summary;
+use super::report::{SEPARATE, SYNC, Summary};
 use super::simulate::{Setup, timestamp_of};
 use super::{AV1, AV1_REPAIR, AV1_RTX, Endpoint, LOOK_AHEAD, OPUS, SOUND};
 
@@ -29,8 +29,23 @@ pub struct Seen {
     pub summary: Summary,
     /// The call in steps.
     pub timeline: Timeline,
+    /// What became of each picture, in the order they were taken.
+    pub fates: Vec<Fate>,
     /// Pictures as they were taken and as they were seen, for a page: when, and their addresses.
     pub strip: Vec<(f64, String, Option<String>)>,
+}
+
+/// What became of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It was never sent: the rate had no room for it.
+    LeftOut,
+    /// It was sent and never seen for itself.
+    Unseen,
+    /// It was seen, but not in step with the sound.
+    OutOfStep,
+    /// It was seen in step with the sound.
+    InStep,
 }
 
 /// The call in steps of a tenth of a second.
@@ -60,6 +75,7 @@ pub struct Timeline {
 #[derive(Debug, Clone, Copy)]
 struct View {
     at: f64,
+    number: u64,
     taken: f64,
     psnr: f64,
     flash: bool,
@@ -154,7 +170,7 @@ impl Recorder {
         let sent = self.clapper.picture(number, shown.picture.timestamp)?;
         let seen = shown.picture.as_frame();
         let (psnr, flash) = (psnr(sent.as_frame(), seen), self.clapper.is_flash(seen));
-        self.views.push(View { at: at.as_secs_f64(), taken, psnr, flash });
+        self.views.push(View { at: at.as_secs_f64(), number, taken, psnr, flash });
         if let Some((_, kept)) = self.kept.iter_mut().find(|(at, _)| *at == number) {
             *kept = Some(shown.picture.clone());
         }
@@ -166,6 +182,7 @@ impl Recorder {
         self.views.sort_by(|a, b| a.at.total_cmp(&b.at));
         let offsets: Vec<_> = self.views.iter().map(|view| (view.at, self.offset(first, view))).collect();
         let claps = self.claps();
+        let fates = self.fates(&offsets);
         let mut timeline = Timeline::default();
         self.fill_rates(&mut timeline);
         let steps = self.steps();
@@ -191,7 +208,7 @@ impl Recorder {
             network,
             played: self.played,
         });
-        Seen { summary, timeline, strip: self.strip() }
+        Seen { summary, timeline, fates, strip: self.strip() }
     }
 
     /// How much sound is early when this picture is seen, milliseconds.
@@ -202,6 +219,28 @@ impl Recorder {
         let spoken = ticks / f64::from(SOUND.as_hz()) - LOOK_AHEAD.as_secs_f64() + (view.at - at);
         // What is heard now was spoken later than what is seen now was taken: then sound is early.
         Some(1e3 * (spoken - view.taken))
+    }
+
+    /// What became of each picture; `offsets` are those of the views.
+    fn fates(&self, offsets: &[(f64, Option<f64>)]) -> Vec<Fate> {
+        let mut fates = vec![Fate::LeftOut; self.taken.len()];
+        let mut set = |number: u64, fate| {
+            if let Some(slot) = usize::try_from(number).ok().and_then(|number| fates.get_mut(number)) {
+                *slot = fate;
+            }
+        };
+        self.left
+            .keys()
+            .filter_map(|timestamp| self.taken.get(timestamp))
+            .for_each(|(_, number)| set(*number, Fate::Unseen));
+        for (at, (view, (_, offset))) in self.views.iter().zip(offsets).enumerate() {
+            let next = self.views.get(at + 1);
+            if next.is_none_or(|next| next.at - view.at >= SEPARATE) {
+                let is_in_step = offset.is_some_and(|offset| SYNC.contains(&offset));
+                set(view.number, if is_in_step { Fate::InStep } else { Fate::OutOfStep });
+            }
+        }
+        fates
     }
 
     /// When each clap was seen that was heard as well, and how much earlier it was heard, milliseconds.

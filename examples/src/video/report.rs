@@ -13,7 +13,9 @@ pub use html::to_html;
 /// From here on lip sync counts: the first reports have come, and the buffers followed them.
 const SETTLED: f64 = 2.0;
 /// How much sound may be late and early, milliseconds: within what people notice (ITU-R BT.1359-1: 125 late, 45 early).
-const SYNC: core::ops::RangeInclusive<f64> = -100.0..=25.0;
+pub(super) const SYNC: core::ops::RangeInclusive<f64> = -100.0..=25.0;
+/// Of two pictures shown nearer to each other than this, in seconds, who looks on sees the second.
+pub(super) const SEPARATE: f64 = 1e-3;
 /// Longest median delay from camera to screen, and most that may be missing of the pictures sent.
 const LATENCY_MS: f64 = 300.0;
 const MISSING_PERCENT: f64 = 1.0;
@@ -73,9 +75,8 @@ impl Summary {
         let late = |at: &f64| *at >= SETTLED;
         let sync: Vec<f64> = measured.offsets.iter().filter(|(at, _)| late(at)).map(|(_, offset)| *offset).collect();
         let claps: Vec<f64> = measured.claps.iter().filter(|(at, _)| late(at)).map(|(_, offset)| *offset).collect();
-        // Of two at once who looks on sees the second.
         let moments = &measured.moments;
-        let is_seen = |at: &usize| moments.get(at + 1).is_none_or(|next| next.0 - moments[*at].0 >= 1e-3);
+        let is_seen = |at: &usize| moments.get(at + 1).is_none_or(|next| next.0 - moments[*at].0 >= SEPARATE);
         let seen: Vec<f64> = (0..moments.len()).filter(is_seen).map(|at| moments[at].1).collect();
         let of_late = |taken: &[f64]| taken.iter().filter(|taken| **taken >= SETTLED).count();
         let (sent, came) = (of_late(&measured.sent), of_late(&seen));
@@ -158,6 +159,9 @@ pub struct Report {
     pub summary: Summary,
     /// The call in steps.
     pub timeline: super::Timeline,
+    /// What became of each picture.
+    #[serde(skip)]
+    pub fates: Vec<super::Fate>,
     /// Pictures as they were taken and as they were seen.
     #[serde(skip)]
     pub strip: Vec<(f64, String, Option<String>)>,
@@ -176,6 +180,7 @@ impl Report {
             fps: setup.config.fps,
             summary: seen.summary,
             timeline: seen.timeline,
+            fates: seen.fates,
             strip: seen.strip,
         }
     }

@@ -20,11 +20,14 @@ use super::{PICTURE_DEADLINE, Streams, VOICE_DEADLINE, VideoCallConfig};
 const VOICE: StreamId = StreamId(1);
 const VIDEO: StreamId = StreamId(2);
 /// Pictures of less are of no use, protection included.
-const LEAST_VIDEO: Bitrate = Bitrate::from_kbps(60);
+const LEAST_VIDEO: Bitrate = Bitrate::from_kbps(30);
 /// The part of the rate of pictures that protection leaves to them.
 const LEAST_MEDIA: f64 = 0.15;
 /// What the picture may take with its protection.
 const MOST_VIDEO: Bitrate = Bitrate::from_kbps(2_500);
+/// How much faster than the estimate packets may leave for a moment: an encoder's frames are not of one size, and what waits here
+/// is as late as what waits on the path.
+const HURRY: f64 = 1.5;
 /// The rate before the first feedback.
 pub(super) const START_RATE: Bitrate = Bitrate::from_kbps(500);
 
@@ -86,7 +89,7 @@ impl Sender {
 
     /// Shares what the path carries: the voice first, with its protection; the picture has the rest.
     pub(super) fn adapt(&mut self, now: Instant, conditions: &Conditions, estimate: &Estimate) {
-        self.pacer.set_rate(now, estimate.pacing);
+        self.pacer.set_rate(now, estimate.pacing * HURRY);
         let voice = plan_voice(conditions, &self.plans.0);
         self.voice.follow(&voice, conditions.path);
         let demands = [

@@ -225,8 +225,8 @@ impl VideoSource {
     }
 }
 
-/// What repair may take, in packets per packet: what the plan expects, and some more for when chance is against it. Without a limit
-/// it would take from what comes next.
+/// What repair may take, in packets per packet: what the plan expects, and some more for when chance is against it. What is far beyond
+/// the plan has no place in the rate: it would wait for it, and keep what comes next waiting.
 fn repair_budget(expected: f64) -> f64 {
-    1.25 * expected + 0.5
+    1.25 * expected + 0.1
 }

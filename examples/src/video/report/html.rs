@@ -1,9 +1,9 @@
 use core::fmt::Write;
 
-use super::{ROWS, Report};
+use super::{ROWS, Report, SYNC};
 use crate::chart::{Chart, Series, Style, escape};
 use crate::report::STYLE;
-use crate::video::recorder::STEP;
+use crate::video::recorder::{Fate, STEP};
 
 /// The call as one self-contained page.
 #[must_use]
@@ -33,13 +33,14 @@ pub fn to_html(report: &Report) -> String {
         escape(&report.network),
         escape(&report.network_description),
     );
-    page.push_str("<table><thead><tr><th>Target</th><th>Held</th><th></th></tr></thead><tbody>\n");
+    page.push_str("<div class=\"targets\">\n");
     for (name, value, met) in &targets {
-        let word = if *met { "met" } else { "<b>missed</b>" };
-        let _ = writeln!(page, "<tr><th>{name}</th><td>{value}</td><td>{word}</td></tr>");
+        let (class, word) = if *met { ("good", "met") } else { ("poor", "missed") };
+        let _ = writeln!(page, "<div class=\"{class}\"><b>{value}</b><small>{name}: {word}</small></div>");
     }
-    page.push_str("</tbody></table>\n");
+    page.push_str("</div>\n");
     strip(report, &mut page);
+    fates(report, &mut page);
     for chart in charts(report) {
         page.push_str(&chart.to_html());
     }
@@ -64,6 +65,33 @@ fn strip(report: &Report, page: &mut String) {
     page.push_str(
         "</div><figcaption>The field in the corner flashes with each click of the sound.</figcaption></figure>\n",
     );
+}
+
+/// A line for each picture, coloured by what became of it.
+fn fates(report: &Report, page: &mut String) {
+    const KINDS: [(Fate, &str, &str); 4] = [
+        (Fate::InStep, "f", "seen in step with the sound"),
+        (Fate::OutOfStep, "b", "out of step"),
+        (Fate::Unseen, "d", "sent and not seen"),
+        (Fate::LeftOut, "e", "left out for the rate"),
+    ];
+    page.push_str("<figure><h3>Every picture</h3><span class=\"legend\">");
+    for (kind, class, name) in KINDS {
+        let count = report.fates.iter().filter(|fate| **fate == kind).count();
+        let _ = write!(page, "<span class=\"key {class}\">{name}: {count}</span>");
+    }
+    let _ = write!(
+        page,
+        "</span><svg class=\"fates\" viewBox=\"0 0 {} 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"Every picture\">",
+        report.fates.len().max(1)
+    );
+    let mut from = 0;
+    for run in report.fates.chunk_by(|a, b| a == b) {
+        let class = KINDS.iter().find(|kind| kind.0 == run[0]).map_or("", |kind| kind.1);
+        let _ = write!(page, "<rect class=\"{class}\" x=\"{from}\" width=\"{}\" height=\"10\"/>", run.len());
+        from += run.len();
+    }
+    page.push_str("</svg><figcaption>From the first taken to the last; the first two seconds are given for lip sync to settle.</figcaption></figure>\n");
 }
 
 fn charts(report: &Report) -> [Chart; 4] {
@@ -100,7 +128,8 @@ fn charts(report: &Report) -> [Chart; 4] {
         "ms early",
         vec![line("by media time", "a", &t.sync_ms), dots("of claps", &t.clap_ms)],
     );
-    (sync.floor, sync.mark) = (-150.0, Some((25.0, "25 ms early")));
+    (sync.floor, sync.ceiling, sync.mark) =
+        (1.5 * SYNC.start(), -1.5 * SYNC.start(), Some((*SYNC.end(), "25 ms early")));
     let mut likeness = chart(
         "Likeness",
         "Peak signal-to-noise ratio of the pictures seen to those taken, luma: the encoder's part, as what is decoded is whole.",
@@ -123,6 +152,10 @@ fn dots(name: &'static str, values: &[Option<f64>]) -> Series {
 }
 
 const STRIP: &str = "
+:root{--f:#2c8a4b}.f{--k:var(--f)}.fates{height:2.6rem;margin:.6rem 0;border-radius:3px}.fates rect{fill:var(--k)}
+.targets{display:grid;grid-template-columns:repeat(auto-fit,minmax(12rem,1fr));gap:.8rem;margin:1.2rem 0}
+.targets div{padding:.6rem .9rem;border-left:5px solid;background:color-mix(in srgb,currentColor 5%,transparent)}.targets .good{border-color:#2c8a4b}
+.targets .poor{border-color:#c23b4b}.targets b{font-size:1.5rem;font-variant-numeric:tabular-nums}
 .strip{display:grid;grid-template-columns:repeat(6,1fr);gap:.5rem;margin:.6rem 0}.strip img{width:100%;display:block;margin-bottom:.3rem}
 .strip p{margin:0;aspect-ratio:16/9;display:grid;place-items:center;border:1px dashed var(--rule);color:var(--dim);font-size:.8rem}
 .strip small{text-align:center}
