@@ -78,6 +78,9 @@ pub struct VoiceOptions {
     /// Highest rate of the voice itself, kb/s; 510 for the best stereo music
     #[arg(long, value_name = "KBPS", default_value = "32", value_parser = clap::value_parser!(u64).range(6..=510), global = true)]
     pub bitrate: u64,
+    /// Most that an end sends of everything, headers included, kb/s, instead of what the path is found to carry
+    #[arg(long, value_name = "KBPS", value_parser = clap::value_parser!(u64).range(32..=2_000), global = true)]
+    pub max_rate: Option<u64>,
     /// Two channels
     #[arg(long, global = true)]
     pub stereo: bool,

@@ -61,6 +61,8 @@ pub struct Summary {
     /// Voice frames that were not decoded when their time came, after all recovery, percent: those that never came or came too
     /// late, and those that came and were discarded.
     pub residual_loss_percent: f64,
+    /// The same of frames that are speech, percent of these: deep redundancy leaves pauses out.
+    pub residual_speech_percent: f64,
     /// Voice frames that neither their packet, nor a copy, nor repair brought in time, percent: what is left to the redundancy
     /// inside the codec, and to concealment.
     pub unrepaired_percent: f64,

@@ -77,6 +77,7 @@ impl VoiceConfig {
             nack: !options.no_nack,
             limits: Limits {
                 voice: Bitrate::from_kbps(options.bitrate),
+                all: options.max_rate.map(Bitrate::from_kbps),
                 packet_time: Duration::from_millis(options.packet.parse().unwrap_or(20)),
                 red_copies: options.red.map(usize::from),
                 ulpfec: !options.no_ulpfec,

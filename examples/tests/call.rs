@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use clap::Parser;
 use rtc_core::Bitrate;
 use rtc_core::audio::AudioBuffer;
-use rtc_core::testkit::metrics::align;
+use rtc_core::testkit::metrics::{align, median};
 use rtc_core::testkit::netem::Link;
 use rtc_core::testkit::trace::{DeliveryTrace, RateSchedule};
 use rtc_examples::cli::Cli;
@@ -87,6 +87,22 @@ fn seventy_and_eighty_percent_loss_are_still_a_call() {
             }
         }
     }
+}
+
+/// A limit leaves no room for repair, nor for the feedback it takes: what it pays for is deep redundancy, which covers what is said.
+/// Half of the calls are to be below the bar, as in `score`.
+#[test]
+fn eighty_percent_loss_within_130_kbps_leaves_what_is_said() {
+    let mut residuals = Vec::new();
+    for seed in ["1", "2", "3", "4"] {
+        for heard in call(20, &["--net", "80%-loss", "--max-rate", "130", "--seed", seed]) {
+            let s = heard.summary;
+            assert!(s.sent_kbps <= 130.0, "{s:?}");
+            assert!(s.mouth_to_ear_p95_ms < 300.0, "{s:?}");
+            residuals.push(s.residual_speech_percent);
+        }
+    }
+    assert!(median(&mut residuals) < 1.0, "{residuals:?}");
 }
 
 /// The last words have nothing behind them that could carry them again, unless their talker goes on sending for as long.

@@ -58,7 +58,9 @@ const ROWS: [Row; 11] = [
     ("Unrepaired", "frames neither copies nor repair brought: as the sender expected, and as it was", |s| {
         format!("{:.2}, {:.2} %", s.expected_unrepaired_percent, s.unrepaired_percent)
     }),
-    ("Residual loss", "voice frames missing after all recovery", |s| format!("{:.2} %", s.residual_loss_percent)),
+    ("Residual loss", "voice frames missing after all recovery; of those of speech", |s| {
+        format!("{:.2}; {:.2} %", s.residual_loss_percent, s.residual_speech_percent)
+    }),
     ("Repair", "copies and repair packets to a voice packet: as the sender expected, and as it was", |s| {
         format!("{:.0}, {:.0} %", s.expected_repair_percent, s.repair_percent)
     }),

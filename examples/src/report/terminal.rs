@@ -41,7 +41,7 @@ const ROWS: [Row; 14] = [
     ("mouth to ear, p95", |s| delay(s.mouth_to_ear_p95_ms)),
     ("network loss", |s| format!("{:.1} %", s.network_loss_percent)),
     ("unrepaired, expected / was", |s| format!("{:.2} / {:.2} %", s.expected_unrepaired_percent, s.unrepaired_percent)),
-    ("residual loss", |s| format!("{:.2} %", s.residual_loss_percent)),
+    ("residual loss, of speech", |s| format!("{:.2}, {:.2} %", s.residual_loss_percent, s.residual_speech_percent)),
     ("concealed sound", |s| format!("{:.2} %", s.concealed_percent)),
     ("voice frames", |s| s.frames_sent.to_string()),
     ("from RED", |s| s.frames_from_red.to_string()),

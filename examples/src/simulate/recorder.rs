@@ -22,6 +22,8 @@ use bins::Bins;
 const IP_UDP: u64 = 28;
 /// Steps in a second, over which rates and losses are averaged.
 const SECOND: usize = 10;
+/// Frames so far below the level of the whole are pauses: the margin of ITU-T P.56, method B.
+const PAUSE_DB: f64 = 15.9;
 /// Loudness shown for digital silence.
 const SILENCE_DBFS: f64 = -90.0;
 
@@ -43,6 +45,8 @@ pub(super) struct Recorder {
     clock: SkewedClock,
     base: RtpTime,
     said_samples: u64,
+    /// The energy of each frame of the sound card.
+    energies: Vec<f64>,
     /// The voice packets made, in order.
     frames: Vec<Frame>,
     /// Copies and repair packets the talker expected to need for them.
@@ -73,6 +77,7 @@ impl Recorder {
             clock,
             base: talker.first_timestamp(),
             said_samples: 0,
+            energies: Vec::new(),
             frames: Vec::new(),
             expected_repair: 0.0,
             reasons: Vec::new(),
@@ -95,6 +100,7 @@ impl Recorder {
         let moment = seconds(self.said_samples);
         self.bins.add(moment, |bin| bin.said.add(frame));
         self.said_samples += frame.samples() as u64;
+        self.energies.push(frame.plane(0).iter().map(|sample| f64::from(*sample).powi(2)).sum());
     }
 
     /// The talker made a voice packet of it.
@@ -196,6 +202,7 @@ impl Recorder {
             mouth_to_ear_max_ms: delay_at(100.0),
             network_loss_percent: percent(network.lost(), network.sent),
             residual_loss_percent: percent(missing + discarded, sent.frames),
+            residual_speech_percent: self.residual_of_speech(),
             unrepaired_percent: percent(unrepaired, made),
             expected_unrepaired_percent: expected / made.max(1) as f64,
             repair_percent: percent(sent.redundant, made),
@@ -225,6 +232,18 @@ impl Recorder {
         let expected = self.expected_loss();
         let timeline = self.bins.timeline(residual, expected);
         Heard { sound: self.sound, summary, timeline }
+    }
+
+    /// Percent of the frames of speech that never came: of those that are not so far below the level of the whole as pauses are.
+    fn residual_of_speech(&self) -> f64 {
+        let card = RATE.ticks_in(FRAME).max(1);
+        let mean = |energies: &[f64]| energies.iter().sum::<f64>() / energies.len().max(1) as f64;
+        let pause = mean(&self.energies) * 10_f64.powf(-PAUSE_DB / 10.0);
+        let place = |sample: u64| usize::try_from(sample / card).map_or(0, |at| at.min(self.energies.len()));
+        let speech =
+            self.frames.iter().filter(|frame| mean(&self.energies[place(frame.start)..place(frame.end)]) > pause);
+        let missing = speech.clone().filter(|frame| frame.origin.is_none()).count();
+        percent(missing as u64, speech.count() as u64)
     }
 
     /// Notes what brought the frame that holds a sample; the first to bring it counts.

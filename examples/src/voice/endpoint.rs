@@ -31,6 +31,9 @@ const REPEAT_FROM: f64 = 0.25;
 const REPEATED: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(350)];
 /// How often feedback tells what came since the last.
 const ONCE: [Duration; 2] = [Duration::from_millis(50), Duration::ZERO];
+/// The same where a limit leaves no room for more, and what it takes of that.
+const RARE: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(350)];
+const RARE_RTCP: Bitrate = Bitrate::from_kbps(14);
 /// A standing queue beyond this is congestion.
 const QUEUED: Duration = Duration::from_millis(60);
 /// So long the estimator may take loss for congestion that is none: a queue would show by then.
@@ -58,6 +61,10 @@ pub struct Endpoint {
     /// Datagrams nobody could make sense of.
     malformed: u64,
     peer_left: bool,
+    /// Most of everything that is sent.
+    most: Option<Bitrate>,
+    /// Whether that leaves no room for fast feedback.
+    rare_feedback: bool,
 }
 
 /// What an endpoint did so far.
@@ -94,7 +101,7 @@ impl Endpoint {
         let mut ssrc = || Ssrc(rng.next_u32());
         let streams = Streams { voice: ssrc(), repair: ssrc(), rtx: ssrc(), coded: ssrc() };
         let mut gcc = GccConfig::default();
-        (gcc.start, gcc.max) = (START_RATE, MAX_RATE);
+        (gcc.start, gcc.max) = (config.limits.start(), config.limits.all.unwrap_or(MAX_RATE));
         // Networks that lose most packets at random are what the protection is for.
         gcc.loss.max_random = 0.9;
         // A voice has a least rate: on a link that does not carry it, the queue that stays is its own and nobody else's.
@@ -120,6 +127,8 @@ impl Endpoint {
             loss: LossEstimator::new(loss)?,
             malformed: 0,
             peer_left: false,
+            most: config.limits.all,
+            rare_feedback: config.limits.without_feedback(),
         })
     }
 
@@ -151,7 +160,10 @@ impl Endpoint {
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Bytes> {
         if let Some(voice) = self.receiver.voice() {
             let mut lost = self.receiver.poll_nack(now).peekable();
-            if lost.peek().is_some() {
+            if self.sender.is_deep() {
+                // A peer of whom as much is lost would not answer.
+                lost.for_each(drop);
+            } else if lost.peek().is_some() {
                 self.session.request_retransmission(now, voice, lost);
             }
         }
@@ -254,6 +266,12 @@ impl Endpoint {
         }
     }
 
+    /// What is left for media of a rate, RTCP being what it is.
+    fn limited(&self, rate: Bitrate) -> Bitrate {
+        let rtcp = if self.rare_feedback { RARE_RTCP } else { RTCP_RATE };
+        self.most.map_or(rate, |most| rate.min(most - rtcp))
+    }
+
     /// Hears what the peer's RTCP said, and follows it.
     fn listen(&mut self, now: Instant) {
         // Before word comes back: a peer of which little arrives hears little of us.
@@ -272,7 +290,7 @@ impl Endpoint {
                     let path = self.loss.model();
                     let grace = now < self.since + GRACE && path.loss >= REPEAT_FROM && !queued && !self.slowed;
                     let least = if grace { GRACE_RATE } else { Bitrate::ZERO };
-                    let mut conditions = Conditions::new(path, estimate.target.max(least));
+                    let mut conditions = Conditions::new(path, self.limited(estimate.target.max(least)));
                     if queued {
                         conditions = conditions.congested(f64::from(estimate.random_loss));
                     }
@@ -291,7 +309,11 @@ impl Endpoint {
             }
         }
         if let Some(repeat) = repeat {
-            let [interval, repeated] = if repeat { REPEATED } else { ONCE };
+            let [interval, repeated] = match repeat {
+                true if self.rare_feedback => RARE,
+                true => REPEATED,
+                false => ONCE,
+            };
             self.session.set_feedback(interval, repeated);
         }
     }

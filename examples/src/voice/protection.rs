@@ -24,11 +24,17 @@ const CERTAIN: f64 = 20.0;
 /// Time from sending to play-out that copies may take in a call without much delay.
 const PROMPT: Duration = Duration::from_millis(220);
 /// The same for repair: with a frame, its look-ahead and the sound card, within 300 ms from mouth to ear.
-pub(super) const PATIENT: Duration = Duration::from_millis(245);
+pub(super) const PATIENT: Duration = Duration::from_millis(260);
 /// Below this loss copies are enough, whatever they leave: what is missing is due to something else.
 const PATIENT_FROM: f64 = 0.3;
 /// The rate below which there is no room to repair a stream of short packets.
 const PATIENT_RATE: Bitrate = Bitrate::from_kbps(100);
+/// Of a rate that is limited below this, feedback that is fast enough for repair would take too much.
+const FEEDBACK_RATE: Bitrate = Bitrate::from_kbps(250);
+/// The least voice that is worth deep redundancy.
+const LEAST_DEEP: Bitrate = Bitrate::from_kbps(24);
+/// Sending more often than this adds little.
+pub(super) const MOST_TIMES: f64 = 4.0;
 /// How far back deep redundancy is asked to go: all that is not yet played, and a packet.
 pub(super) const DRED_SPAN: Duration = Duration::from_millis(320);
 /// What the rate must pay for in the middle of speech. More took from repair what it brought.
@@ -74,8 +80,8 @@ pub struct Protection {
     pub dred: Option<Duration>,
     /// Repair packets per packet that the sender may send by itself, from what feedback says.
     pub repair: Option<f64>,
-    /// Whether each packet is sent again half a packet later, whatever feedback says.
-    pub twice: bool,
+    /// How often each packet is sent, whatever feedback says, on average.
+    pub times: f64,
     /// Why; `None` as long as nothing is known of the path.
     pub reason: Option<Reason>,
     /// Fraction of packets expected to be missing, what the codec's own redundancy brings back not counted.
@@ -89,6 +95,8 @@ pub struct Protection {
 pub struct Limits {
     /// Highest rate for the voice encoder.
     pub voice: Bitrate,
+    /// Most of everything that is sent, headers and RTCP included.
+    pub all: Option<Bitrate>,
     /// Least sound in one packet.
     pub packet_time: Duration,
     /// A fixed number of RED copies instead of what the loss asks for.
@@ -103,22 +111,35 @@ pub struct Limits {
     pub encryption: usize,
 }
 
+impl Limits {
+    /// The rate before the first feedback.
+    pub(super) fn start(&self) -> Bitrate {
+        self.all.map_or(START_RATE, |all| all.min(START_RATE))
+    }
+
+    /// Whether so little may be sent that feedback fast enough for repair would take too much of it.
+    pub(super) fn without_feedback(&self) -> bool {
+        self.all.is_some_and(|all| all < FEEDBACK_RATE)
+    }
+}
+
 impl Protection {
     /// The protection before anything is known of the path, which may lose most of what is sent, or carry little: what deep
     /// redundancy adds to few packets, and these twice, takes no more than copies for the loss assumed would.
     #[must_use]
     pub fn unknown(limits: Limits) -> Self {
         let path = LossModel::random(ASSUMED_LOSS, Duration::from_millis(100));
-        let assumed = Self::choose(&Conditions::new(path, START_RATE), limits, false);
+        let start = limits.start();
+        let assumed = Self::choose(&Conditions::new(path, start), limits, false);
         let dred = limits.dred.then(|| dred_rate(limits.voice, assumed.packet_time)).flatten();
-        match dred {
+        match dred.filter(|voice| *voice < start * 0.33) {
             Some(voice) if limits.repair && limits.red_copies.is_none() => Self {
                 voice,
                 red_copies: 0,
                 dred: Some(DRED_SPAN),
                 // What makes the encoder spend as much on it as there is.
                 expected_loss: 0.3,
-                twice: true,
+                times: 2.0,
                 reason: None,
                 expected_residual: ASSUMED_LOSS * ASSUMED_LOSS,
                 expected_overhead: 1.0,
@@ -149,8 +170,14 @@ impl Protection {
         }
         let prompt = plan_voice(&alone, &config);
         let fails = prompt.expected_residual > RESIDUAL || patient;
-        if limits.repair && loss >= PATIENT_FROM && conditions.rate >= PATIENT_RATE && fails {
-            return Self::patient(conditions, all, limits);
+        if limits.repair && loss >= PATIENT_FROM && fails {
+            let deep = limits.without_feedback().then(|| Self::deep(conditions, limits)).flatten();
+            if let Some(deep) = deep {
+                return deep;
+            }
+            if conditions.rate >= PATIENT_RATE {
+                return Self::patient(conditions, all, limits);
+            }
         }
         Self::of(&prompt, loss, limits, &config, conditions.rate)
     }
@@ -194,13 +221,46 @@ impl Protection {
             expected_loss,
             dred: None,
             repair: None,
-            twice: false,
+            times: 1.0,
             reason: Some(plan.reason),
             // Of a group, what is lost alone comes back.
             expected_residual: if ulpfec { missing * (1.0 - (1.0 - loss).powi(ULPFEC_GROUP.into())) } else { missing },
             // What copies do not bring back is asked for.
             expected_overhead: red_copies as f64 + parity + if limits.repair { missing } else { 0.0 },
         }
+    }
+
+    /// Deep redundancy, as often as the rate lets. What counts is how many packets are sent in the time that a frame may take, as any
+    /// of them covers it: longer packets several times take less than short ones once, whose redundancy costs as much.
+    fn deep(conditions: &Conditions, limits: Limits) -> Option<Self> {
+        if !limits.dred || limits.red_copies.is_some() {
+            return None;
+        }
+        let (rate, packet_time) = (conditions.rate.as_bps_f64(), limits.packet_time);
+        let times = |voice: Bitrate| {
+            let headers = 8.0 * (HEADERS + limits.encryption) as f64 / packet_time.as_secs_f64().max(1e-3);
+            rate / (voice.as_bps_f64() + headers)
+        };
+        // The voice gives way until each packet can be sent as often as it takes.
+        let wanted = dred_rate(limits.voice, packet_time).filter(|voice| times(*voice) >= MOST_TIMES);
+        let voice = wanted.or_else(|| dred_rate(LEAST_DEEP.min(limits.voice), packet_time))?;
+        let times = times(voice).min(MOST_TIMES);
+        let missing = conditions.path.loss.powf(times);
+        #[expect(clippy::cast_possible_truncation, reason = "a fraction")]
+        let expected_loss = conditions.path.loss as f32;
+        (times >= 1.0).then_some(Self {
+            voice,
+            packet_time,
+            red_copies: 0,
+            ulpfec_group: None,
+            expected_loss,
+            dred: Some(DRED_SPAN),
+            repair: None,
+            times,
+            reason: Some(Reason::Deep),
+            expected_residual: missing,
+            expected_overhead: times - 1.0,
+        })
     }
 
     /// Repair from what feedback says, and deep redundancy beside.
@@ -230,7 +290,7 @@ impl Protection {
             expected_loss,
             dred: plan.dred.and(dred).map(|_| DRED_SPAN),
             repair: Some(plan.repair_budget),
-            twice: false,
+            times: 1.0,
             reason: Some(plan.reason),
             expected_residual: plan.expected_residual,
             expected_overhead: plan.expected_overhead,
@@ -287,6 +347,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         voice: Bitrate::from_kbps(32),
+        all: None,
         packet_time: Duration::from_millis(20),
         red_copies: None,
         ulpfec: true,
@@ -368,6 +429,21 @@ mod tests {
         assert!(neither.repair.is_none() && neither.red_copies > 7, "{neither:?}");
     }
 
+    /// At 80 % loss a frame needs 24 packets of which any covers it.
+    #[test]
+    fn a_limit_leaves_deep_redundancy_as_often_as_it_lets() {
+        let at_most = |kbps| Limits { all: Some(Bitrate::from_kbps(kbps)), ..LIMITS };
+        let plan = |kbps: u64| with(0.8, kbps, at_most(kbps));
+        let deep = plan(120);
+        let wire = deep.voice.as_bps_f64() + 50.0 * 8.0 * HEADERS as f64;
+        assert!((deep.times * wire - 120e3).abs() < 1.0 && deep.times > 2.4, "{deep:?}");
+        assert!((deep.repair, deep.dred) == (None, Some(DRED_SPAN)) && deep.voice < LIMITS.voice);
+        assert!(dred_span(deep.voice, deep.packet_time) >= DRED_REACH);
+        assert!(plan(240).times > 3.9 && plan(240).voice > LIMITS.voice);
+        assert!(plan(250).repair.is_some() && plan(40).dred.is_none());
+        assert_eq!(with(0.1, 120, at_most(120)).times, 1.0);
+    }
+
     #[test]
     fn loss_that_is_congestion_is_answered_with_less() {
         let path = LossModel::random(0.7, Duration::from_millis(80));
@@ -393,11 +469,11 @@ mod tests {
             let voice = plan.voice.as_bps_f64() * (1.0 + plan.red_copies as f64);
             times * (voice + 50.0 * 8.0 * HEADERS as f64)
         };
-        assert!(first.twice && !assumed.twice && assumed.red_copies == 2);
+        assert_eq!((first.times, assumed.times, assumed.red_copies), (2.0, 1.0, 2));
         assert!(wire(&first, 2.0) < 1.1 * wire(&assumed, 1.0), "{first:?}");
         assert!(dred_span(first.voice, first.packet_time) >= DRED_REACH);
         let without = Protection::unknown(Limits { repair: false, ..LIMITS });
-        assert_eq!((without.twice, without.red_copies), (false, 2));
+        assert_eq!((without.times, without.red_copies), (1.0, 2));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{Arrival, OPUS, Origin, RED, RLC, RTX, TRANSPORT_SEQUENCE, ULPFEC, Vo
 use crate::wav::RATE;
 
 /// The jitter buffer never aims at more: with the rest of the way it would take a call beyond 300 ms.
-const MAX_BUFFER: Duration = Duration::from_millis(200);
+const MAX_BUFFER: Duration = Duration::from_millis(215);
 /// Packets over which loss is averaged.
 const LOSS_MEMORY: f64 = 100.0;
 /// Packets that the assumption of no loss is worth.

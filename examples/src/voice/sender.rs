@@ -21,7 +21,7 @@ use rtc_transport::pacer::{LeakyBucketPacer, PacerConfig};
 
 use crate::wav::RATE;
 
-use super::protection::{PATIENT, Protection, RESIDUAL};
+use super::protection::{MOST_TIMES, PATIENT, Protection, RESIDUAL};
 use super::{OPUS, RED, RLC, RTX, Spoken, Streams, TRANSPORT_SEQUENCE, ULPFEC, VoiceConfig};
 
 /// Largest Opus packet (RFC 6716 §3.4: 1275 bytes for one frame) and room to spare.
@@ -35,6 +35,9 @@ const MAX_SPOKEN: usize = 256;
 /// The rate before the first feedback: room for redundancy from the start, where a call itself needs a third of it.
 pub(super) const START_RATE: Bitrate = Bitrate::from_kbps(300);
 
+/// Bytes of UDP and IPv4 headers, and of that of a retransmission (RFC 4588 §4).
+const UDP_IP: usize = 28;
+const RTX_HEADER: usize = 2;
 /// Packets remembered that bring others: those of two seconds at 50 a second, and as many answers to requests.
 const MAX_BRINGING: usize = 256;
 
@@ -85,8 +88,9 @@ pub(super) struct Sender {
     repair: RepairScheduler,
     /// Packets on their way that bring what the repair would not know of, by their transport-wide numbers, oldest first.
     bringing: VecDeque<(u64, Brings)>,
-    /// The packet to be sent a second time with the next sound.
+    /// The packet to be sent again with the next sound, and how often packets would be by now if parts could be.
     again: Option<SeqNum>,
+    due_again: f64,
     /// Whether nothing is known of the path yet.
     unknown: bool,
     /// Until when protection takes its time, and the time last told.
@@ -153,12 +157,13 @@ impl Sender {
             repair: RepairScheduler::new(repair)?,
             bringing: VecDeque::with_capacity(MAX_BRINGING),
             again: None,
+            due_again: 0.0,
             unknown: true,
             patient_until: None,
             now: Instant::ZERO,
             rtt: Duration::ZERO,
             pacer: LeakyBucketPacer::new(PacerConfig::default())?,
-            rate: START_RATE,
+            rate: config.limits.start(),
             resendable: DataSize::ZERO,
             spoken: VecDeque::with_capacity(MAX_SPOKEN),
             first_timestamp,
@@ -218,8 +223,8 @@ impl Sender {
 
     /// Sends again what the peer asks for.
     pub(super) fn retransmit(&mut self, now: Instant, lost: impl Iterator<Item = SeqNum>) {
-        if self.protection.repair.is_some() {
-            return; // Feedback tells more than requests, and is acted on already.
+        if self.protection.repair.is_some() || self.is_deep() {
+            return; // Feedback tells more than requests, and is acted on already; or all of the rate goes to what needs neither.
         }
         for seq in lost {
             // What is lost because the path is full is not sent again on top.
@@ -235,16 +240,19 @@ impl Sender {
         }
     }
 
-    /// Sends the packet before a second time, if half of the next has been captured since, or all.
+    /// Sends the packet before again, if half of the next has been captured since, or all.
     fn send_again(&mut self, now: Instant) {
         if 2 * self.filled < self.frame_len {
             return;
         }
         let Some(seq) = self.again.take() else { return };
-        if let Retransmit::Packet(packet) = self.history.retransmit(now, seq) {
-            self.redundant += 1;
-            let brings = Some(Brings { newest: seq, older: 0 });
-            self.enqueue(now, Priority::Retransmission, Outgoing { packet, carried: None, brings });
+        while self.due_again >= 1.0 {
+            self.due_again -= 1.0;
+            if let Retransmit::Packet(packet) = self.history.retransmit(now, seq) {
+                self.redundant += 1;
+                let brings = Some(Brings { newest: seq, older: 0 });
+                self.enqueue(now, Priority::Retransmission, Outgoing { packet, carried: None, brings });
+            }
         }
     }
 
@@ -300,6 +308,11 @@ impl Sender {
         }
     }
 
+    /// Whether a limit leaves all there is to deep redundancy, sent as often as it lets.
+    pub(super) fn is_deep(&self) -> bool {
+        self.config.limits.without_feedback() && self.protection.times > 1.0
+    }
+
     /// What is done about the loss.
     pub(super) fn protection(&self) -> Protection {
         self.protection
@@ -342,7 +355,7 @@ impl Sender {
 
     /// What is sent again on purpose may be within a round trip; answers to requests that crossed are not.
     fn apply_rtt(&mut self) {
-        let on_purpose = self.protection.repair.is_some() || self.protection.twice;
+        let on_purpose = self.protection.repair.is_some() || self.protection.times > 1.0;
         self.history.set_rtt(if on_purpose { Duration::ZERO } else { self.rtt });
     }
 
@@ -425,12 +438,25 @@ impl Sender {
         self.repair.on_media(now, seq, now + PATIENT);
         self.note_redundancy(seq, encoded.len);
         let brings = (older > 0).then_some(Brings { newest: seq, older });
-        self.again = self.protection.twice.then_some(seq);
+        if self.protection.times > 1.0 {
+            self.again = Some(seq);
+            self.due_again += self.times(&packet) - 1.0;
+        }
         self.enqueue(now, Priority::Audio, Outgoing { packet, carried: Some(Carried::Media(seq)), brings });
         while let Some(packet) = self.ulpfec.poll_repair() {
             self.redundant += 1;
             self.enqueue(now, Priority::Repair, Outgoing { packet, carried: None, brings: None });
         }
+    }
+
+    /// How often this packet may be sent, on average: the encoder does not keep to its rate for each, and a limit does.
+    fn times(&self, packet: &RtpPacket) -> f64 {
+        if self.config.limits.all.is_none() {
+            return self.protection.times;
+        }
+        let size = packet.as_bytes().len() + UDP_IP + RTX_HEADER + self.config.limits.encryption;
+        let packets = self.rate.as_bps_f64() / (8.0 * size as f64) * self.protection.packet_time.as_secs_f64();
+        packets.min(MOST_TIMES)
     }
 
     /// Tells the repair which packets before this one deep redundancy covers: speech, but no pauses.
