@@ -54,6 +54,8 @@ pub struct Gcc {
     idle: Idle,
     /// The last rate outside of a decrease, in b/s.
     settled: f64,
+    /// The longest queue in seconds since the decrease began that is not over.
+    longest: f64,
     limits: Limits,
     /// What the application can use, in b/s.
     desired: f64,
@@ -110,6 +112,7 @@ impl Gcc {
             prober: Prober::new(config.probe, config.start),
             idle: Idle::new(),
             settled: config.start.as_bps_f64(),
+            longest: 0.0,
             limits: Limits::new(config.min, config.max),
             desired: max,
             stable: Stable::new(config.start.as_bps_f64()),
@@ -149,7 +152,7 @@ impl Gcc {
         self.forget_clock();
         self.loss = Loss::new(self.config.loss);
         self.marks.reset();
-        self.settled = start.as_bps_f64();
+        (self.settled, self.longest) = (start.as_bps_f64(), 0.0);
         self.stable = Stable::new(start.as_bps_f64());
         self.aimd = Aimd::new(self.config.aimd, self.config.compete, start.as_bps_f64(), min, max);
         self.prober.restart(start);

@@ -94,8 +94,8 @@ struct Observation {
 enum Phase {
     /// Loss is what it is known to be.
     Quiet,
-    /// The rate was lowered; packets sent from `since` on show whether the loss of `before` persists.
-    Testing { limit: f64, before: f64, since: Instant, sample: Observation },
+    /// The rate was lowered; packets sent from `since` on show whether the loss of `before` persists, or only what is `policed`.
+    Testing { limit: f64, before: f64, policed: f64, since: Instant, sample: Observation },
     /// Loss limits the rate.
     Limited { limit: f64, growth: f64, grown: Instant },
 }
@@ -154,9 +154,9 @@ impl Loss {
         if self.other.is_some() {
             return (self.close(rate) && self.update_other(now, rate, allowed)).then_some(Verdict::Congestion);
         }
-        if let Phase::Testing { before, sample, .. } = self.phase {
+        if let Phase::Testing { before, policed, sample, .. } = self.phase {
             self.close(rate);
-            return self.judge(now, before, sample);
+            return self.judge(now, [before, policed], sample);
         }
         self.grow(now, allowed);
         if !self.close(rate) {
@@ -175,8 +175,11 @@ impl Loss {
         let deviation = (self.inherent.max(0.01) * recent.clumping() / f64::from(recent.packets)).sqrt();
         if excess > self.config.margin.max(SIGNIFICANCE * deviation) {
             let cut = if loss > self.config.max_random { MAX_CUT } else { (1.0 - excess).max(MAX_CUT) };
+            // Cut no further, a policer still drops what is too much then.
+            let still = if cut > MAX_CUT { 0.0 } else { 1.0 - (1.0 - loss) / cut };
+            let policed = self.inherent.max(still);
             let sample = Observation::default();
-            self.phase = Phase::Testing { limit: rate * cut, before: loss, since: now, sample };
+            self.phase = Phase::Testing { limit: rate * cut, before: loss, policed, since: now, sample };
             return Some(Verdict::Testing);
         }
         self.inherent += INHERENT_GAIN * (loss - self.inherent);
@@ -235,7 +238,7 @@ impl Loss {
         }
     }
 
-    fn judge(&mut self, now: Instant, before: f64, sample: Observation) -> Option<Verdict> {
+    fn judge(&mut self, now: Instant, [before, policed]: [f64; 2], sample: Observation) -> Option<Verdict> {
         let span = sample.duration();
         let packets = f64::from(2 * OBSERVATION_PACKETS) * sample.clumping();
         let enough = f64::from(sample.packets) >= packets && span >= 2 * OBSERVATION;
@@ -244,7 +247,7 @@ impl Loss {
         }
         let loss = sample.fraction();
         let limit = self.limit()?;
-        let persists = loss - self.inherent > (PERSISTENT * (before - self.inherent)).max(self.config.margin);
+        let persists = loss - policed > (PERSISTENT * (before - policed)).max(self.config.margin);
         if persists && loss <= self.config.max_random {
             self.inherent = loss;
             self.hold = 1;

@@ -74,9 +74,9 @@ impl Prober {
         }
     }
 
-    /// The rate fell at `now`.
-    pub(crate) fn on_drop(&mut self, now: Instant, before: f64, after: f64) {
-        self.schedule.on_drop(now, before, after);
+    /// The rate fell at `now`; with a sudden queue if one showed that growth does not make.
+    pub(crate) fn on_drop(&mut self, now: Instant, before: f64, after: f64, is_sudden: bool) {
+        self.schedule.on_drop(now, before, after, is_sudden);
     }
 
     /// The rate had to be lowered.

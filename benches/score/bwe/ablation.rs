@@ -17,14 +17,17 @@ use crate::subject::Limits;
 /// A change of the default that leaves a part out.
 type Without = (&'static str, fn(&mut GccConfig));
 
-const WITHOUT: [Without; 11] = [
+const WITHOUT: [Without; 14] = [
     ("ours", |_| ()),
     ("no probing", |config| config.probe.enabled = false),
+    ("no initial probes", |config| config.probe.initial = false),
     ("no probes while it grows", |config| config.probe.growth = false),
     ("no micro-probes", |config| config.probe.micro = false),
     ("no window", |config| config.window = false),
     ("pacing at 1.1 always", |config| config.pacing_floor = config.pacing_factor),
     ("slow drain of queues", |config| config.aimd.drain = Duration::from_secs(2)),
+    ("drains not foreseen", |config| config.aimd.ahead = false),
+    ("no gradient", |config| config.trendline.enabled = false),
     ("no fairness", |config| config.aimd.fair = false),
     ("no competition", |config| config.compete.enabled = false),
     ("all loss is congestion", |config| config.loss.max_random = 0.0),

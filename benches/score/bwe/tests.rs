@@ -65,6 +65,20 @@ fn tcp_takes_what_is_left() {
     assert!(value(Figure::QueueP95) > 150.0, "TCP fills the queue: {}", value(Figure::QueueP95));
 }
 
+/// Who never asks for more than 0.2 Mb/s gets that in every second but for the 300 ms that a queue may grow by in it, and never has the link.
+#[test]
+fn short_transfers_take_little_from_who_asks_for_little() {
+    let value = fixed("rfc8867-5.7", 200);
+    assert!((140.0..200.0).contains(&value(Figure::Least)), "{}", value(Figure::Least));
+    assert!(value(Figure::Recovery).is_nan());
+    assert_eq!(value(Figure::Held), 0.0);
+    let [typical, slow] = [Figure::TransferP50, Figure::TransferP95].map(&value);
+    // Two to three round trips of 100 ms.
+    assert!((0.2..0.5).contains(&typical) && slow > typical && slow < 2.0, "{typical} {slow}");
+    // Ten users with 40 kB in some 10.3 s.
+    assert!((200.0..400.0).contains(&value(Figure::TcpRate)), "{}", value(Figure::TcpRate));
+}
+
 #[test]
 fn equal_flows_are_fair_and_a_rise_is_never_used_by_a_fixed_rate() {
     let value = fixed("rfc8867-5.2", 500);

@@ -12,6 +12,8 @@ use crate::stats::{Reason, State, Usage};
 
 /// Weight of a new packet in the mean size.
 const GAIN: f64 = 0.1;
+/// What is taken of the rate at which a probe arrived that was to tell whether a fall was an accident, and it was none.
+const DROP_TRUST: f64 = 0.9;
 
 impl Gcc {
     pub(super) fn on_result(&mut self, result: &PacketResult, batch: &mut Batch) {
@@ -111,9 +113,14 @@ impl Gcc {
             stale: emptied.is_some_and(|at| self.progress.0 - at > refresh),
         };
         let change = self.aimd.update(&signals);
-        if self.aimd.state() != State::Decrease {
+        if self.aimd.state() == State::Decrease {
+            self.longest = self.longest.max(recent);
+        } else {
             let before = core::mem::replace(&mut self.settled, self.aimd.rate());
-            self.prober.on_drop(now, before, self.settled);
+            // Steps of growth do not make such a queue: others did, or there is less capacity.
+            let is_sudden = self.longest > levels.target + self.config.aimd.max_step.as_secs_f64();
+            self.longest = 0.0;
+            self.prober.on_drop(now, before, self.settled, is_sudden);
         }
         match change {
             Change::None => return,
@@ -137,9 +144,15 @@ impl Gcc {
     }
 
     pub(super) fn on_finding(&mut self, now: Instant, finding: &Finding) {
-        // Beside other flows a saturated probe found what it took from them.
-        let is_hollow = finding.saturated && finding.kind == Kind::Micro;
-        if !is_hollow && self.aimd.on_probe(finding.rate, finding.saturated) {
+        let Finding { kind, rate, saturated, .. } = *finding;
+        let adopted = match (kind, saturated) {
+            // Beside other flows it found what it took from them.
+            (Kind::Micro, true) => false,
+            // Of a capacity that fell a burst says how much at least, and no more.
+            (Kind::Drop, true) => self.aimd.on_probe(DROP_TRUST * rate, false),
+            _ => self.aimd.on_probe(rate, saturated),
+        };
+        if adopted {
             self.stats.probes_adopted += 1;
             self.reason = Reason::Probe;
             self.padding_until = self.is_idle().then(|| now + self.config.probe.padding);

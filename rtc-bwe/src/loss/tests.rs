@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const MBIT: f64 = 1e6;
@@ -153,4 +155,48 @@ fn clumped_losses_vary_more_than_their_number_tells() {
     assert!((observation(10, 10).clumping() - 1.0).abs() < 1e-12);
     assert!((observation(10, 2).clumping() - 9.0).abs() < 1e-12);
     assert!((observation(0, 0).clumping() - 1.0).abs() < 1e-12);
+}
+
+/// At a third of the rate, 70 % are lost, and at half of it 40 %: that is less, but by no means what a random loss would leave.
+#[test]
+fn a_policer_far_below_the_rate_is_found_in_two_steps() {
+    let policed = |number: u32, limit: Option<f64>| {
+        let lost = 1.0 - (0.3 * MBIT / limit.unwrap_or(MBIT)).min(1.0);
+        (lost * f64::from(number)).floor() > (lost * f64::from(number - 1)).floor()
+    };
+    let verdicts = Path::new().run(3, false, policed);
+    let kinds: Vec<Verdict> = verdicts.iter().map(|(_, verdict)| *verdict).collect();
+    assert_eq!(kinds, [Verdict::Testing, Verdict::Congestion, Verdict::Testing, Verdict::Congestion], "{verdicts:?}");
+}
+
+proptest! {
+    /// Of two paths that were alike and lose some of the next 50 packets, each by itself, the one that loses more is never allowed more.
+    /// Not so while the rate is on trial: loss that a lower rate does not cure is a reason for the rate before.
+    #[test]
+    fn more_loss_never_means_more_rate(
+        seconds in 0..4_u64,
+        period in 20..200_u32,
+        fewer in 0..1_u32 << 25,
+        others in 0..1_u32 << 25,
+        model in prop_oneof![Just(LossModel::Experiment), Just(LossModel::Rule)],
+    ) {
+        let limit = |lost: u32| {
+            let mut path = Path::new();
+            path.loss = Loss::new(LossConfig { model, ..LossConfig::default() });
+            path.run(seconds, false, one_in(period));
+            let (was_testing, first) = (path.loss.is_testing(), path.sent + 1);
+            // What nothing arrived after yet does not count yet, so the last before an update always arrives.
+            let is_lost = |number: u32| {
+                let place = number - first;
+                place % 2 == 1 && place % 10 != 9 && lost >> (place / 2) & 1 == 1
+            };
+            // One observation ends in that time at most.
+            for _ in 0..5 {
+                path.step(false, |number, _| is_lost(number));
+            }
+            (!was_testing).then(|| path.loss.limit().unwrap_or(f64::INFINITY))
+        };
+        let (Some(less), Some(more)) = (limit(fewer), limit(fewer | others)) else { return Ok(()) };
+        prop_assert!(more <= less, "{more} after more, {less} after less");
+    }
 }

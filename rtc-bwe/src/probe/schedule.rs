@@ -11,10 +11,12 @@ use crate::config::ProbeConfig;
 const MET: f64 = 0.7;
 /// A fall to less than this share of the rate before is a drop that may have been an accident...
 const DROP: f64 = 0.66;
-/// ... which a probe at this share of it tells, ...
+/// The same after a queue of others, such as a short transfer of TCP: its end is not to be waited for.
+const SUDDEN_DROP: f64 = 0.9;
+/// ... which a probe at this share of it tells, but no more than twice the rate, ...
 const DROP_PROBE: f64 = 0.85;
-/// ... once the queue is gone and this time has passed, and before that.
-const DROP_AGE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+/// ... once the queue is gone and this time has passed, and before that. A fall that was none costs 15 ms of a probe.
+const DROP_AGE: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(5));
 /// A probe that nothing came of lets the next wait twice as long, up to so many times.
 const MAX_PATIENCE: u32 = 16;
 /// A queue within this time after a probe was delivered belies it.
@@ -68,7 +70,7 @@ impl Schedule {
         let waited = view.now - waited_from;
         let ask = if let Some(before) = self.dropped_from(view.now) {
             self.dropped = None;
-            (Kind::Drop, DROP_PROBE * before)
+            (Kind::Drop, (DROP_PROBE * before).min(2.0 * view.target))
         } else if self.config.idle && view.is_idle {
             if waited < self.config.idle_interval {
                 return;
@@ -84,9 +86,10 @@ impl Schedule {
         self.next = Some((ask.0, ask.1.min(view.desired)));
     }
 
-    /// The rate fell at `now`.
-    pub(super) fn on_drop(&mut self, now: Instant, before: f64, after: f64) {
-        if self.config.drop && after < DROP * before && self.dropped.is_none() {
+    /// The rate fell at `now`, with or without a sudden queue.
+    pub(super) fn on_drop(&mut self, now: Instant, before: f64, after: f64, is_sudden: bool) {
+        let share = if is_sudden { SUDDEN_DROP } else { DROP };
+        if self.config.drop && after < share * before && self.dropped.is_none() {
             self.dropped = Some((now, before));
         }
     }

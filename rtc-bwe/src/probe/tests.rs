@@ -79,3 +79,24 @@ fn no_probe_when_there_is_no_room_or_no_wish() {
     let mut prober = Prober::new(ProbeConfig { enabled: false, ..ProbeConfig::default() }, START);
     assert_eq!(prober.poll(Instant::ZERO, 300e3, MAX), None);
 }
+
+/// How long after a fall a probe is asked for, looking each 50 ms, and at what rate in kb/s.
+fn probed_after_fall(after: f64, is_sudden: bool) -> Option<(u64, u64)> {
+    let mut prober = Prober::new(ProbeConfig { initial: false, micro: false, ..ProbeConfig::default() }, START);
+    prober.on_drop(Instant::ZERO, 1e6, after, is_sudden);
+    (0..100).map(|step| 50 * step).find_map(|millis| {
+        let now = Instant::from_millis(millis);
+        let (is_idle, is_clear, is_beyond) = (false, millis > 0, false);
+        prober.plan(&View { now, target: after, desired: 5e6, is_idle, is_clear, is_beyond });
+        prober.poll(now, after, MAX).map(|cluster| (millis, cluster.rate.as_bps() / 1_000))
+    })
+}
+
+#[test]
+fn a_fall_is_looked_into_soon() {
+    assert_eq!(probed_after_fall(0.6e6, false), Some((400, 850)));
+    assert_eq!(probed_after_fall(0.2e6, false), Some((400, 400)), "no more than twice the rate");
+    assert_eq!(probed_after_fall(0.75e6, false), None, "which is what flows of one kind do to each other");
+    assert_eq!(probed_after_fall(0.75e6, true), Some((400, 850)), "but for a queue that others made");
+    assert_eq!(probed_after_fall(0.95e6, true), None);
+}
