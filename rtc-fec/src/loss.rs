@@ -15,8 +15,8 @@ use average::Average;
 
 /// A run without loss as unlikely as this ends the loss before it.
 const RUN_CHANCE: f64 = 1e-4;
-/// Bursts longer by less than this than those of losses at random are taken for these: 200 packets of which 70 % are lost tell to a
-/// fifth.
+/// Bursts longer by less than this than those of losses at random are taken for these: 200 packets of which 70 % are lost, as
+/// there are at first, tell to a fifth.
 const CLUSTERED: f64 = 1.5;
 /// Gaps between feedbacks averaged over.
 const FEEDBACKS: f64 = 32.0;
@@ -29,9 +29,10 @@ const SHORTEST_RUN: f64 = 12.0;
 pub struct LossConfig {
     /// Loss assumed before the first feedback, 0 to 1. 0.1: better a moment of waste than one of gaps.
     pub assumed: f64,
-    /// Packets the assumption is worth. 10: soon forgotten.
+    /// Packets the assumption is worth. 3: soon forgotten.
     pub assumed_weight: f64,
-    /// Packets averaged over while nothing changes. 200: four seconds of voice, and a tenth of loss known to a fifth.
+    /// Packets averaged over while nothing changes. 1000: where much is lost, five seconds of voice and its repair, and half of
+    /// the loss known to a fiftieth. What changes by more is found in `recent`.
     pub memory: f64,
     /// Packets in which a change is found. 30: of one in two lost, none among 30 is no chance. Less finds it sooner, and finds
     /// some that are none.
@@ -48,8 +49,8 @@ impl Default for LossConfig {
     fn default() -> Self {
         Self {
             assumed: 0.1,
-            assumed_weight: 10.0,
-            memory: 200.0,
+            assumed_weight: 3.0,
+            memory: 1_000.0,
             recent: 30.0,
             rtt: Duration::from_millis(100),
             late_after: Duration::from_millis(200),

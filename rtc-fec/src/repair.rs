@@ -57,9 +57,9 @@ pub(crate) use value::outlook;
 /// Most packets one coded repair packet covers.
 const MAX_COVERED: usize = crate::rlc::MAX_WINDOW;
 /// By how much a missed group raises the premium.
-const RAISE: f64 = 0.05;
+const RAISE: f64 = 0.03;
 /// What is aimed at, of the residual that is allowed.
-const AIM: f64 = 0.85;
+const AIM: f64 = 0.9;
 /// Loss has to change by this for the schedule to be computed anew.
 const LOSS_STEP: f64 = 0.005;
 
@@ -186,9 +186,9 @@ impl RepairScheduler {
                 None => self.stats.unknown += 1,
             }
         }
-        let should_be_known = self.path.rtt + self.path.jitter + self.config.margin;
-        let then = now - should_be_known;
-        while let Some(carried) = self.flights.lose_before(then) {
+        // Nothing to spare: what was only late is taken for arrived when word of it comes.
+        let then = now - (self.path.rtt + self.path.jitter);
+        while let Some(carried) = self.flights.lose_until(then) {
             self.landed(now, carried, Fate::Air, Fate::Lost);
         }
         self.settle(now);

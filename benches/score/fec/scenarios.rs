@@ -82,7 +82,7 @@ pub(super) fn voice_repair() -> RepairConfig {
 /// Repair for video: a frame has packets enough to share repair among them.
 pub(super) fn video_repair() -> RepairConfig {
     let mut config = RepairConfig::default();
-    (config.pool, config.coded_cost) = (1, 1.0);
+    config.pool = 1;
     (config.max_packets, config.burst) = (2_048, 200.0);
     // As much as the packets of a frame.
     config.first_premium = 20.0;

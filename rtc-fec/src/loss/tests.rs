@@ -96,7 +96,7 @@ fn settings_out_of_range_are_refused() {
         LossEstimator::new(config).err().map(|error| error.to_string())
     };
     assert!(with(|config| config.assumed = 1.0).is_some());
-    assert!(with(|config| config.recent = 500.0).is_some());
+    assert!(with(|config| config.recent = 5_000.0).is_some());
     assert!(with(|config| config.memory = f64::INFINITY).is_some());
     assert_eq!(with(|config| config.recent = 1.0), None);
 }

@@ -145,10 +145,13 @@ impl RepairScheduler {
         let value = if packet.covered { &self.covered_value } else { &self.value };
         // The last round begins somewhere within the round, on average in its middle.
         let rounds = last.saturating_since(now).as_secs_f64() / round.as_secs_f64().max(1e-3) - 0.5;
+        if self.config.pool > 1 {
+            return value.shared_premium_at(rounds);
+        }
         // Word of what is in the air already comes sooner than of what is sent now: if in time, there is a round more. Where groups
         // share repair packets, what one turns out not to need is not in vain, and not worth waiting for.
         let word = packet.sent + round;
-        let is_awaited = self.config.pool == 1 && packet.air > 0 && now < word && word <= last;
+        let is_awaited = packet.air > 0 && now < word && word <= last;
         value.premium_at(if is_awaited { rounds.max(1.0) } else { rounds })
     }
 

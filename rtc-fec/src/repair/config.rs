@@ -14,8 +14,8 @@ pub struct RepairConfig {
     /// Groups of one deadline that a coded repair packet may span, 1 to 16. 16: for voice, where a packet is a group. 1 for
     /// video, whose frames have enough packets to share repair among themselves.
     pub pool: usize,
-    /// What a coded repair packet costs, in copies. 1.02 counts packets, which is what a path and its headers see. More for
-    /// small packets where bytes count: a coded repair packet is some 20 bytes longer than a copy. 1 for video.
+    /// What a coded repair packet costs, in copies. 1 counts packets, which is what a path and its headers see. More for small
+    /// packets where bytes count and the code's short form does not fit: its full form is some 20 bytes longer than a copy.
     pub coded_cost: f64,
     /// Reserve before each deadline, for processing and pacing. 5 ms.
     pub margin: Duration,
@@ -25,7 +25,7 @@ pub struct RepairConfig {
     /// Repair packets saved up at most where there is a [budget](super::RepairScheduler::set_budget). 20: the end of a burst.
     pub burst: f64,
     /// What a missed deadline is taken to cost at first, in packets beyond those its repair takes; follows the residual
-    /// later. 3.
+    /// later. 4.
     pub first_premium: f64,
     /// What a packet that [redundancy](super::RepairScheduler::on_redundant) in others covers is worth, of one it does not, 0 to 1.
     /// 0.2: deep redundancy of Opus has speech, if coarser, and no pauses.
@@ -37,11 +37,11 @@ impl Default for RepairConfig {
         Self {
             residual: 0.01,
             pool: MAX_GROUPS,
-            coded_cost: 1.02,
+            coded_cost: 1.0,
             margin: Duration::from_millis(5),
             max_packets: 512,
             burst: 20.0,
-            first_premium: 3.0,
+            first_premium: 4.0,
             covered_worth: 0.2,
         }
     }

@@ -78,13 +78,13 @@ impl Flights {
         Some((record.carried, core::mem::replace(&mut record.fate, fate)))
     }
 
-    /// The next that left before `sent` and of which nothing was heard; it is taken for lost.
-    pub(super) fn lose_before(&mut self, sent: Instant) -> Option<Carried> {
+    /// The next that left at `sent` or before and of which nothing was heard; it is taken for lost.
+    pub(super) fn lose_until(&mut self, sent: Instant) -> Option<Carried> {
         loop {
             let at = usize::try_from(self.first_open.saturating_sub(self.first)).ok()?;
             let record = self.records.get_mut(at)?;
             if record.fate == Fate::Air {
-                if record.sent >= sent {
+                if record.sent > sent {
                     return None;
                 }
                 record.fate = Fate::Lost;

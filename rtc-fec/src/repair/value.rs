@@ -6,6 +6,9 @@ use super::losses::Losses;
 pub(super) const MAX_ROUNDS: usize = 16;
 /// Copies sent at once at most.
 const MAX_COPIES: i32 = 64;
+/// How much faster the premium falls with the time left, in its logarithm, where repair is shared: what older packets need sooner
+/// brings newer ones as well. Found by search in a model of the path; 1.3 to 2 differ by less than 1 % in what is sent.
+const SHARED: f64 = 1.5;
 
 /// The cost to go, in packets, of one packet that is known to be lost.
 ///
@@ -54,6 +57,12 @@ impl Value {
         let (this, next) = (self.premium(whole), self.premium(whole + 1));
         // Nothing is free: the last copy is sent some time.
         this * (next.max(1e-6) / this.max(1e-6)).powf(rounds - whole as f64)
+    }
+
+    /// The same of a packet that shares its repair with others: see [`SHARED`].
+    pub(super) fn shared_premium_at(&self, rounds: f64) -> f64 {
+        let price = self.premium(0);
+        price * (self.premium_at(rounds) / price).powf(SHARED)
     }
 
     /// Copies to send now of a packet known to be lost, when `rounds` more follow: the schedule of repetition alone.
