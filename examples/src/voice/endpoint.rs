@@ -104,6 +104,8 @@ impl Endpoint {
         (gcc.start, gcc.max) = (config.limits.start(), config.limits.all.unwrap_or(MAX_RATE));
         // Networks that lose most packets at random are what the protection is for.
         gcc.loss.max_random = 0.9;
+        // A voice has a least rate: on a link that does not carry it, the queue that stays is its own and nobody else's.
+        gcc.compete.enabled = false;
         let mut loss = LossConfig::default();
         loss.assumed = ASSUMED_LOSS;
         // The estimator deals with queues; here only what never comes is loss.
