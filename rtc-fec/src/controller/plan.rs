@@ -83,7 +83,8 @@ pub struct CongestionMemory {
 }
 
 impl Default for CongestionMemory {
-    /// 25 ms, half of what a shallow queue holds, and 4 s: as long as an average over 200 packets of voice.
+    /// 25 ms, half of what a shallow queue holds, and 4 s: until [`LossEstimator`](crate::loss::LossEstimator) has surely found that
+    /// the loss is over, which takes 30 packets.
     fn default() -> Self {
         Self::new(Duration::from_millis(25), Duration::from_secs(4))
     }
