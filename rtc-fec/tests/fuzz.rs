@@ -181,7 +181,8 @@ fn flexfec_members(variant: FlexfecVariant, payload: &[u8]) -> Vec<u16> {
         let bit = |n: usize| part[n / 8] & (0x80 >> (n % 8)) != 0;
         offsets.extend((skipped..len * 8).filter(|n| bit(*n)).map(|n| first + n - skipped));
         (at, first) = (at + len, first + len * 8 - skipped);
-        if skipped == 1 && bit(0) {
+        // The draft marks the last part, RFC 8627 §4.2.2.1 all but the last.
+        if skipped == 1 && bit(0) == draft {
             break;
         }
     }
