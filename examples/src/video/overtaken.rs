@@ -6,6 +6,8 @@ use rtc_core::time::Instant;
 
 /// For so long a packet that was said to be lost may come and be taken for overtaken.
 const MEMORY: Duration = Duration::from_millis(250);
+/// So many of them at most: what is beyond is lost at once, the oldest first. More than 250 ms hold at 20 Mb/s.
+const MOST_DOUBTS: usize = 1_024;
 
 /// Tells what is lost from what is merely overtaken by others.
 ///
@@ -39,7 +41,7 @@ impl Overtaken {
         self.newest = results.iter().filter_map(|result| result.received).fold(self.newest, Instant::max);
         for result in results {
             match result.received {
-                None => self.doubts.push_back(Doubt { result: *result, since: self.newest, told: false }),
+                None => self.doubt(*result),
                 Some(received) => {
                     self.arrived(result.packet.id, received);
                     self.settled.push(*result);
@@ -59,6 +61,14 @@ impl Overtaken {
         }
         self.settled.sort_by_key(|result| result.packet.id);
         &self.settled
+    }
+
+    fn doubt(&mut self, result: PacketResult) {
+        if self.doubts.len() == MOST_DOUBTS {
+            let oldest = self.doubts.pop_front().filter(|oldest| !oldest.told);
+            self.settled.extend(oldest.map(|oldest| oldest.result));
+        }
+        self.doubts.push_back(Doubt { result, since: self.newest, told: false });
     }
 
     /// This packet is here: if it was said to be lost, others may be as late.
@@ -85,6 +95,21 @@ mod tests {
 
     fn lost(settled: &[PacketResult]) -> Vec<u64> {
         settled.iter().filter(|result| result.received.is_none()).map(|result| result.packet.id).collect()
+    }
+
+    /// Nothing arrives any more, so that no time passes for the receiver.
+    #[test]
+    fn what_is_too_much_to_remember_is_lost_and_never_forgotten() {
+        let mut overtaken = Overtaken::default();
+        overtaken.settle(&[result(0, Some(10)), result(1, None), result(2, Some(11))]);
+        overtaken.settle(&[result(1, Some(60))]);
+        let mut told = Vec::new();
+        for id in 3..5_000 {
+            told.extend(lost(overtaken.settle(&[result(id, None)])));
+        }
+        assert_eq!(overtaken.doubts.len(), MOST_DOUBTS);
+        told.extend(lost(overtaken.settle(&[result(5_000, Some(900))])));
+        assert_eq!(told, (3..5_000).collect::<Vec<_>>());
     }
 
     #[test]
